@@ -2,44 +2,33 @@
 //!
 //! Whatever wakes the loop becomes inputs; the governor turns inputs into effects inside one
 //! transaction of the ledger, which records them; only then are they performed.
+//!
+//! The supervisor owns the components and calls them in a written order. Each has its own state, and is lent what it needs of
+//! the others: none knows the supervisor.
 
-mod adviser;
-mod answer;
-mod asking;
-mod at_gate;
-mod braking;
+mod agents;
 mod conclude;
-mod counting;
-mod echo;
-mod gateway;
-mod glance;
+mod context;
+mod core;
 mod handoff;
-mod judged;
+mod intake;
+mod journal;
 mod look;
-mod observing;
+mod managed_agent;
 mod owners;
-mod passing;
 mod perform;
 mod plan;
-mod redraw;
+mod processes;
+mod run;
 mod seen;
-mod sessions;
-mod shim;
 mod spawned;
-mod strangers;
 mod supervisor;
 mod timing;
-mod told;
-mod turn;
-mod unseen;
+mod turns;
 mod wake;
-mod ward;
-mod working;
 
-pub use adviser::Adviser;
 pub use handoff::changed_since;
-pub use passing::GatewayPlan;
-pub use perform::GO_ON;
-pub use plan::{EarlierEnd, Keep, Outcome, Plan, Planned, Seat};
+pub use managed_agent::GO_ON;
+pub use plan::{Adviser, EarlierEnd, GatewayPlan, Keep, Outcome, Plan, Planned, Seat};
 pub use spawned::spawn_standings;
 pub use supervisor::supervise;

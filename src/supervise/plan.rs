@@ -14,13 +14,12 @@ use crate::exit::Exit;
 use crate::ledger::Ledger;
 use crate::model::event::{EventKind, Lifts};
 use crate::model::{Attribution, BudgetName, RunId, RunInfo, ThreadId};
+use crate::net::Client;
 use crate::policy::rule::Policy;
+use crate::proxy::Upstreams;
 use crate::report::{BudgetStanding, SpawnStanding};
 use crate::ui::notice::Notices;
 use crate::usage::price::PriceTable;
-
-use super::adviser::Adviser;
-use super::passing::GatewayPlan;
 
 /// Turns a thread and the command that would go on with it into what `govern resume` reads.
 pub type Keep = Box<dyn Fn(&ThreadId, Vec<String>) -> String>;
@@ -121,6 +120,35 @@ pub struct Planned {
     pub seat: Seat,
     /// What `govern resume` will need, where that can go on with it.
     pub keep: Option<Keep>,
+}
+
+/// How a governor model can be asked.
+#[derive(Clone, Debug)]
+pub struct Adviser {
+    /// What leads to Codex, such as `codex`: what the agents are started with.
+    pub launcher: Vec<OsString>,
+    /// A folder of its own, kept to its owner: what it is asked, and what it answers.
+    pub folder: PathBuf,
+    /// An empty folder in that, where it works.
+    pub work: PathBuf,
+    /// Codex's home as its environment names it.
+    pub codex_home: Option<PathBuf>,
+    /// Servers of that home's configuration, none of which it needs.
+    pub servers: Vec<String>,
+    /// Where its spend belongs.
+    pub attribution: Attribution,
+}
+
+/// What a run's gateway is started with.
+pub struct GatewayPlan {
+    /// The servers that are meant.
+    pub upstreams: Upstreams,
+    /// The Codex that `PATH` leads to, if there is one.
+    pub codex: Option<PathBuf>,
+    /// The way there.
+    pub client: Client,
+    /// What the environment says of proxies: the gateway itself is reached without one.
+    pub no_proxy: Vec<(OsString, OsString)>,
 }
 
 /// Where an agent sits.

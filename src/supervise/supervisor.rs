@@ -1,152 +1,69 @@
-//! The supervisor: everything a live run holds, and the loop over it.
+//! The supervisor: the components of a live run, and the loop over them.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::clocks::Clocks;
-use crate::codex::{Invocation, Ungovernable};
+use crate::clocks::{Clocks, ENDS_WITHIN};
+use crate::codex::Ungovernable;
 use crate::decide::agents::AgentSetup;
-use crate::decide::message::{HookId, Input, Interrupt};
-use crate::decide::{Effect, Governor, Moment, Setup};
+use crate::decide::message::Input;
+use crate::decide::{Effect, Governor, Setup};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::gate::socket::{Heard, Socket};
-use crate::ledger::Ledger;
-use crate::model::event::{Answer, EventKind, GateReach};
-use crate::model::{AgentName, ApprovalId, Money, ProcessIdentity, ResponseKey, RunId, ThreadId, UnderWay};
+use crate::model::event::{Answer, EventKind};
+use crate::model::{AgentName, ApprovalId};
 use crate::process;
-use crate::process::{Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Report, Terminal};
+use crate::process::{Arrived, Guard, Inbox, Leftovers, ProcessError, Report, Terminal};
 use crate::proxy::talk::News as GatewayNews;
-use crate::tail::login::Login;
 use crate::tail::watch::Notice;
-use crate::turn::not_taken::NotTaken;
 use crate::turn::timers::Timers;
-use crate::turn::tokens::Tokens;
-use crate::ui::notice::Notices;
-use crate::usage::pairing::Pairings;
-use crate::usage::price::PriceTable;
 
-use super::adviser::{self, Advising};
-use super::asking::Asking;
-use super::at_gate::Waiting;
-use super::braking::Braking;
-use super::echo::{Echo, OFTEN};
-use super::glance::Glances;
-use super::judged::JudgedCommands;
-use super::owners::Owners;
-use super::passing::{Passing, next_news, opened};
+use super::agents::Agents;
+use super::conclude::{budget_standings, damage, live_on, seal, sub_agent_standings, verdict};
+use super::core::Core;
+use super::intake::Intake;
+use super::intake::gateway::{Gateway, next_news, opened};
+use super::intake::hooks::Gate;
+use super::intake::people::People;
+use super::intake::progress::Looked;
+use super::journal::Journal;
+use super::managed_agent::{ManagedAgent, registered};
+use super::perform::adviser::{self, Advising};
+use super::perform::board::Board;
+use super::perform::output::{OFTEN, Output};
 use super::plan::{EarlierEnd, Outcome, Plan, Seat, Start};
-use super::redraw::Redraw;
-use super::sessions::Sessions;
-use super::strangers::{Nested, Strangers};
-use super::timing::Timing;
-use super::told::WithoutFile;
-use super::unseen::Unseen;
-use super::ward::Ward;
-use super::working::{Deeds, Looked, Working};
-use crate::decide::people::quorum::Votes;
+use super::processes::Processes;
+use super::run::Run;
+use super::turns::Turns;
 
+/// Everything that a live run holds.
 pub(super) struct Supervisor {
-    pub(super) run: RunId,
-    pub(super) wards: BTreeMap<AgentName, Ward>,
-    /// As they were named.
-    pub(super) order: Vec<AgentName>,
-    /// The agent of `govern run`: it sits where govern does, and all that is said is about it.
-    pub(super) alone: Option<AgentName>,
-    pub(super) owners: Owners,
-    /// A governor model can be asked.
-    pub(super) advising: Option<Advising>,
-    pub(super) governor: Governor,
-    pub(super) prices: PriceTable,
-    pub(super) ledger: Option<Ledger>,
-    pub(super) guard: Option<Guard>,
-    pub(super) sessions: Sessions,
-    pub(super) working: Working,
-    pub(super) asking: Asking,
-    pub(super) tokens: Tokens,
-    pub(super) votes: Votes,
+    pub(super) core: Core,
+    // What comes in.
+    pub(super) intake: Intake,
+    pub(super) gate: Gate,
+    pub(super) gateway: Option<Gateway>,
+    pub(super) people: People,
     pub(super) timers: Timers,
-    pub(super) logins: BTreeMap<PathBuf, Login>,
-    pub(super) sweeps: usize,
-    pub(super) clocks: Clocks,
-    pub(super) glanced: Glances,
-    pub(super) strangers: Strangers,
-    pub(super) unseen: Unseen,
-    pub(super) skipped: u64,
-    /// Codexes whose open files may not be looked at.
-    pub(super) hidden: HashSet<ProcessIdentity>,
-    /// Codexes that have called a hook of govern's.
-    pub(super) hooked: HashSet<ProcessIdentity>,
-    /// Which of them run inside tools of others.
-    pub(super) nested: Nested,
-    /// Threads whose Codex has; others may make calls that nobody counts.
-    pub(super) counted: HashSet<ThreadId>,
-    /// What hooks have asked about, until it ran.
-    pub(super) judged: JudgedCommands,
-    /// Why the last answer was not taken in its turn.
-    pub(super) not_taken: Option<NotTaken>,
-    /// Responses that an import, or another run, took before this run could record them.
-    pub(super) held_elsewhere: HashSet<(ThreadId, ResponseKey)>,
-    /// What those cost, as far as they have a price.
-    pub(super) cost_elsewhere: Money,
-    /// The one agent takes the whole screen.
-    pub(super) full_screen: bool,
-    pub(super) fresh: Vec<String>,
-    pub(super) sockets: PathBuf,
-    pub(super) notes: Vec<(Option<AgentName>, EventKind)>,
-    /// Inputs that wait for a ledger that another process keeps locked; only without a limit.
-    pub(super) backlog: VecDeque<Input>,
-    /// Somebody is to be told what was written in this turn.
-    pub(super) posted: bool,
-    /// Nobody sends what is to be told, which was said.
-    pub(super) notices_wait: bool,
-    /// The last turn found the ledger locked.
-    pub(super) ledger_waits: bool,
-    /// What cannot be recorded now never will be.
-    pub(super) last_chance: bool,
-    /// Orders whose reports are nothing to the governor.
-    pub(super) in_passing: BTreeSet<u64>,
-    /// Other governs that wait until the agents stand still.
-    pub(super) braking: Vec<Braking>,
-    /// The run's gateway, and what passes it.
-    pub(super) passing: Option<Passing>,
-    /// Hooks that wait for their answers.
-    pub(super) at_gate: BTreeMap<HookId, Waiting>,
-    /// What models are told with the answers that follow.
-    pub(super) telling: BTreeMap<HookId, Vec<String>>,
-    /// What was said and not yet shown on Codex's own screen.
-    pub(super) unsaid: Vec<String>,
-    /// How limits are kept was said, of these ways.
-    pub(super) reaches_said: BTreeSet<Option<GateReach>>,
-    /// What session files and hooks have told, each response once.
-    pub(super) pairings: Pairings,
-    /// Threads without a session file.
-    pub(super) without_file: BTreeMap<ThreadId, WithoutFile>,
-    /// What the ledger has of each agent's requests under way.
-    pub(super) under_way: BTreeMap<AgentName, UnderWay>,
-    pub(super) timing: Timing,
+    // What goes out.
+    pub(super) adviser: Option<Advising>,
+    pub(super) output: Output,
+    pub(super) board: Board,
     /// It is an earlier run, which goes on.
     pub(super) earlier_end: Option<EarlierEnd>,
+    /// Budgets that this ledger is too young to keep.
+    fresh: Vec<String>,
     /// The run is being interrupted.
-    interrupted: bool,
+    pub(super) interrupted: bool,
     /// An agent, or somebody unknown, has told govern to go on.
-    continued: bool,
-    /// What `govern resume` will need of the run as a whole, until it is written down.
-    pub(super) kept: Option<String>,
-    /// Asks an installed Codex whether it would call hooks before and after each request.
-    pub(super) tells: fn(&Invocation) -> bool,
-    /// What agents write, where it is to be shown.
-    pub(super) echo: Echo,
-    pub(super) redraw: Redraw,
-    pub(super) notices: Notices<std::io::Stderr>,
-    began: Instant,
+    pub(super) continued: bool,
 }
 
 /// What woke the loop.
-enum Wake {
+pub(super) enum Wake {
     Gateway(Option<GatewayNews>),
     Guard(Option<Report>),
     Session(Notice),
@@ -158,7 +75,7 @@ enum Wake {
     Leave,
     Sweep,
     Glance,
-    Echo,
+    Output,
     Draw,
 }
 
@@ -173,12 +90,9 @@ pub async fn supervise(mut plan: Plan, clocks: Clocks, guard: Guard, mut inbox: 
     let start = plan.start();
     let gateway = plan.gateway.take();
     let mut supervisor = Supervisor::new(plan, clocks, guard);
-    supervisor.passing = opened(
-        gateway,
-        (&supervisor.sockets, &supervisor.run),
-        supervisor.guard_pid(),
-        supervisor.governor.enforces(),
-    )?;
+    let Core { run, processes, turns, .. } = &supervisor.core;
+    let strict = turns.governor().enforces();
+    supervisor.gateway = opened(gateway, (&run.sockets, &run.id), processes.guard_pid(), strict)?;
     let result = supervisor.govern(start, &mut socket, &mut inbox).await;
     let leftovers = if result.is_ok() { Leftovers::Leave } else { Leftovers::Kill };
     supervisor.dismiss(leftovers).await;
@@ -187,27 +101,24 @@ pub async fn supervise(mut plan: Plan, clocks: Clocks, guard: Guard, mut inbox: 
 
 impl Supervisor {
     fn new(plan: Plan, clocks: Clocks, guard: Guard) -> Self {
-        let began = clock::monotonic();
         let order: Vec<AgentName> = plan.agents.iter().map(|agent| agent.setup.name.clone()).collect();
         let alone = plan.agents.first().filter(|agent| agent.seat == Seat::Governs).map(|one| one.setup.name.clone());
         let full_screen = plan.agents.iter().any(|agent| agent.setup.full_screen);
         let screen = guard.terminal().filter(|_| full_screen).and_then(Terminal::try_clone);
-        let agents: Vec<AgentSetup> = plan.agents.iter().map(|agent| agent.setup.clone()).collect();
-        let mut echo = Echo::default();
+        let mut output = Output::default();
         for agent in plan.agents.iter().filter(|_| plan.show) {
             if let Seat::Own { out, err } = &agent.seat {
-                echo.add(&agent.setup.name, out.clone(), err.clone());
+                output.add(&agent.setup.name, out.clone(), err.clone());
             }
         }
+        let folder = |folder: &Option<PathBuf>| folder.clone().unwrap_or_else(|| plan.cwd.clone());
+        let folders = plan.agents.iter().map(|agent| (agent.setup.name.clone(), folder(&agent.folder)));
+        let intake = Intake::new(&plan.policy, folders);
+        let agents: Vec<AgentSetup> = plan.agents.iter().map(|agent| agent.setup.clone()).collect();
         let quoter = plan.prices.clone();
-        let mut working = Working::new(&plan.policy);
-        for agent in &plan.agents {
-            working.add(&agent.setup.name, agent.folder.clone().unwrap_or_else(|| plan.cwd.clone()));
-        }
-        let sessions = Sessions::new(clock::now(), Deeds::of(&plan.policy), Arc::clone(&plan.policy.work));
         let mut governor = Governor::new(Setup {
             run: plan.run.clone(),
-            policy: std::sync::Arc::new(plan.policy),
+            policy: Arc::new(plan.policy),
             agents,
             concurrency: plan.concurrency,
             nobody: plan.nobody,
@@ -217,339 +128,264 @@ impl Supervisor {
         })
         .observing_within(clocks.observe)
         .watches_requests();
-        if let Some(adviser) = &plan.adviser {
-            governor = governor.advised(adviser.attribution.clone());
+        let advice = plan.adviser.as_ref().map(|adviser| adviser.attribution.clone());
+        if let Some(attribution) = &advice {
+            governor = governor.advised(attribution.clone());
         }
         let asked = plan.adviser.as_ref().map(|_| adviser::name());
         Self {
-            run: plan.run,
-            earlier_end: plan.earlier_end,
-            kept: plan.kept,
-            tells: plan.tells,
-            wards: plan.agents.into_iter().map(|agent| (agent.setup.name.clone(), Ward::new(agent))).collect(),
-            owners: Owners::new(order.iter().cloned().chain(asked).collect()),
-            advising: plan.adviser.map(Advising::new),
-            order,
-            alone,
-            governor,
-            prices: plan.prices,
-            ledger: Some(plan.ledger),
-            guard: Some(guard),
-            sessions,
-            working,
-            asking: Asking::new(plan.prompt, screen),
-            tokens: Tokens::default(),
-            votes: Votes::default(),
+            core: Core {
+                processes: Processes::new(guard, order.iter().cloned().chain(asked).collect()),
+                journal: Journal::new(alone.clone(), plan.notices, full_screen),
+                agents: Agents::new(plan.agents, advice),
+                turns: Turns::new(governor, plan.ledger, plan.kept),
+                run: Run {
+                    id: plan.run,
+                    order,
+                    alone,
+                    full_screen,
+                    prices: plan.prices,
+                    sockets: plan.sockets,
+                    clocks,
+                    tells: plan.tells,
+                    began: clock::monotonic(),
+                },
+            },
+            intake,
+            gate: Gate::default(),
+            gateway: None,
+            people: People::new(plan.prompt, screen),
             timers: Timers::default(),
-            logins: BTreeMap::new(),
-            clocks,
-            sweeps: 0,
-            glanced: Glances::default(),
-            strangers: Strangers::default(),
-            unseen: Unseen::default(),
-            skipped: 0,
-            hidden: HashSet::new(),
-            hooked: HashSet::new(),
-            nested: Nested::default(),
-            counted: HashSet::new(),
-            judged: JudgedCommands::default(),
-            not_taken: None,
-            held_elsewhere: HashSet::new(),
-            cost_elsewhere: Money::ZERO,
-            full_screen,
+            adviser: plan.adviser.map(Advising::new),
+            output,
+            board: Board::default(),
+            earlier_end: plan.earlier_end,
             fresh: plan.fresh,
-            sockets: plan.sockets,
-            notes: Vec::new(),
-            backlog: VecDeque::new(),
-            posted: false,
-            notices_wait: false,
-            ledger_waits: false,
-            last_chance: false,
-            in_passing: BTreeSet::new(),
-            braking: Vec::new(),
-            passing: None,
-            at_gate: BTreeMap::new(),
-            telling: BTreeMap::new(),
-            unsaid: Vec::new(),
-            reaches_said: BTreeSet::new(),
-            pairings: Pairings::default(),
-            without_file: BTreeMap::new(),
-            under_way: BTreeMap::new(),
-            timing: Timing::default(),
             interrupted: false,
             continued: false,
-            echo,
-            redraw: Redraw::default(),
-            notices: plan.notices,
-            began,
         }
     }
 
     /// From the first question (may it begin?) to the last agent's end.
     async fn govern(&mut self, start: Start, socket: &mut Socket, inbox: &mut Inbox) -> Result<(), Error> {
-        self.note(start.event);
+        self.core.journal.note(start.event);
         if let Some(refusal) = start.refusal {
-            self.note(EventKind::Marked { what: refusal.message().to_owned() });
+            self.core.journal.note(EventKind::Marked { what: refusal.message().to_owned() });
             return Err(refusal);
         }
-        if self.alone.is_none() {
-            self.note_registrations();
-        }
-        for name in self.order.clone() {
-            let invocation = self.wards.get(&name).and_then(|ward| ward.invocation.as_ref());
-            // What writes no file may be told by hooks: that is found out.
-            let hidden = |what: &Ungovernable| *what != Ungovernable::Ephemeral;
-            if let Some(what) = invocation.and_then(|one| one.ungovernable().into_iter().find(hidden)) {
-                self.mark_of(&name, format!("{what}; it is not counted"));
-            }
-        }
+        self.note_agents();
         for home in &start.homes {
             self.watch(home)?;
         }
-        self.look_first();
+        self.intake.progress().look_first(self.core.run.moment().uptime);
         let effects = self.turn(vec![Input::Begin])?;
         self.perform(effects)?;
         self.tend_board();
         let mut sweep_at = clock::monotonic() + self.sweep_after();
-        while !self.is_over() {
+        while !self.core.agents.are_over() {
             if self.end_waits() {
                 // The last commands have ended, and the ledger is locked still.
-                self.last_chance = true;
+                self.core.turns.set_last_chance(true);
                 let effects = self.turn(Vec::new())?;
-                self.last_chance = false;
+                self.core.turns.set_last_chance(false);
                 self.perform(effects)?;
                 continue;
             }
-            let timer = self.timers.next();
-            let echo_at = (!self.echo.is_empty()).then(|| clock::monotonic() + OFTEN);
-            let glance_at = self.glance_due();
-            let leave_at = self.passing.as_ref().and_then(Passing::next_leave);
-            let wake = tokio::select! {
-                biased;
-                // Before the guard: what a command was answered comes before its end.
-                news = next_news(&mut self.passing) => Wake::Gateway(news),
-                report = next_report(&mut self.guard) => Wake::Guard(report),
-                notice = self.sessions.notice() => Wake::Session(notice),
-                heard = socket.next() => Wake::Heard(heard),
-                looked = self.working.looked() => Wake::Looked(looked),
-                (approval, answer) = self.asking.answer() => Wake::Prompt(approval, answer),
-                signal = inbox.next() => Wake::Signal(signal),
-                () = until(timer) => Wake::Due,
-                () = until(leave_at) => Wake::Leave,
-                () = until(Some(sweep_at)) => Wake::Sweep,
-                () = until(glance_at) => Wake::Glance,
-                () = until(echo_at) => Wake::Echo,
-                () = until(self.redraw.due()) => Wake::Draw,
-            };
+            let wake = self.next_wake(sweep_at, socket, inbox).await;
             let sweeps = matches!(wake, Wake::Sweep);
-            let happened = !matches!(wake, Wake::Echo | Wake::Draw | Wake::Glance);
+            let happened = !matches!(wake, Wake::Output | Wake::Draw | Wake::Glance);
             let effects = self.wake(wake).await?;
             self.perform(effects)?;
-            self.note_held_hooks();
+            self.gate.note_held();
             if happened {
                 self.tend_board();
             }
-            if sweeps || self.sweeps == 0 {
+            if sweeps || self.intake.sweeps() == 0 {
                 // What was started just now is looked for soon.
                 let next = clock::monotonic() + self.sweep_after();
                 sweep_at = if sweeps { next } else { next.min(sweep_at) };
             }
-            self.reply_to_brakes().await;
+            let Core { run, turns, .. } = &self.core;
+            let waits = turns.backlog().any(|input| matches!(input, Input::Braked { .. }));
+            self.people.brakes().reply(waits, run, turns.governor()).await;
         }
         Ok(())
     }
 
-    /// Every agent is over.
-    fn is_over(&self) -> bool {
-        self.wards.values().all(|ward| ward.finished.is_some())
+    async fn next_wake(&mut self, sweep_at: Instant, socket: &mut Socket, inbox: &mut Inbox) -> Wake {
+        let timer = self.timers.next();
+        let output_at = (!self.output.is_empty()).then(|| clock::monotonic() + OFTEN);
+        let glance_at = self.intake.glance_due(&self.core.context());
+        let leave_at = self.gateway.as_ref().and_then(Gateway::next_leave);
+        let (sessions, progress) = self.intake.news();
+        tokio::select! {
+            biased;
+            // Before the guard: what a command was answered comes before its end.
+            news = next_news(&mut self.gateway) => Wake::Gateway(news),
+            report = self.core.processes.report() => Wake::Guard(report),
+            notice = sessions.notice() => Wake::Session(notice),
+            heard = socket.next() => Wake::Heard(heard),
+            looked = progress.looked() => Wake::Looked(looked),
+            (approval, answer) = self.people.asking().answer() => Wake::Prompt(approval, answer),
+            signal = inbox.next() => Wake::Signal(signal),
+            () = until(timer) => Wake::Due,
+            () = until(leave_at) => Wake::Leave,
+            () = until(Some(sweep_at)) => Wake::Sweep,
+            () = until(glance_at) => Wake::Glance,
+            () = until(output_at) => Wake::Output,
+            () = until(self.board.due()) => Wake::Draw,
+        }
     }
 
-    /// Nothing works any more, and what has ended could not be recorded: the ledger was locked.
-    fn end_waits(&self) -> bool {
-        let ended = |name: &AgentName| {
-            let exits = |input: &Input| matches!(input, Input::Exited { agent, .. } if agent == name);
-            self.backlog.iter().any(exits)
-        };
-        let works = |name: &AgentName| self.governor.agent(name).is_some_and(|agent| agent.is_started());
-        self.order.iter().any(ended) && self.order.iter().filter(|name| works(name)).all(ended)
+    /// Hands inputs to the governor; what it orders is recorded when this returns.
+    pub(super) fn turn(&mut self, mut inputs: Vec<Input>) -> Result<Vec<Effect>, Error> {
+        let gateway = self.gateway.as_ref();
+        inputs.extend(self.gate.find_reaches(&inputs, gateway, &mut self.core.context()));
+        let root = self.core.run.alone.as_ref().and_then(|alone| self.intake.root_of(alone)).cloned();
+        self.core.turn(inputs, gateway, root)
     }
 
-    async fn wake(&mut self, wake: Wake) -> Result<Vec<Effect>, Error> {
-        let inputs = match wake {
-            Wake::Gateway(news) => return self.at_gateway(news),
-            Wake::Guard(Some(report)) => self.reported(report)?,
-            Wake::Guard(None) => return Err(Error::new("the guard process is gone; the agent was ended with it")),
-            Wake::Session(notice) => self.touched(notice),
-            Wake::Heard(Some(Heard::Call(call))) => return self.heard(call).await,
-            Wake::Heard(Some(Heard::Hook(call))) => return self.hooked(*call),
-            Wake::Heard(Some(Heard::HookGone { number, word })) => return self.hook_gone(number, word),
-            Wake::Heard(None) => Vec::new(),
-            Wake::Prompt(approval, answer) => return self.prompted(approval, answer),
-            Wake::Signal(Ok(arrived)) => return self.signalled(arrived),
-            Wake::Signal(Err(error)) => return Err(Error::new("signals can no longer be received").caused_by(&error)),
-            Wake::Looked(looked) => self.looked(looked),
-            Wake::Due => self.due(),
-            Wake::Leave => {
-                self.end_who_stays()?;
-                return Ok(Vec::new());
+    /// Who is there, what each declared, and which of them hide.
+    fn note_agents(&mut self) {
+        let Core { run, agents, journal, turns, .. } = &mut self.core;
+        if run.alone.is_none() {
+            for name in &run.order {
+                if let Some(registered) = turns.governor().agent(name).map(|agent| registered(&agent.setup)) {
+                    journal.note_of(name, registered);
+                }
             }
-            Wake::Sweep => self.sweep(),
-            Wake::Glance => self.glance(),
-            Wake::Echo => {
-                self.show_output();
-                return Ok(Vec::new());
+        }
+        for name in &run.order {
+            let invocation = agents.get(name).and_then(ManagedAgent::invocation);
+            // What writes no file may be told by hooks: that is found out.
+            let hidden = |what: &Ungovernable| *what != Ungovernable::Ephemeral;
+            if let Some(what) = invocation.and_then(|one| one.ungovernable().into_iter().find(hidden)) {
+                journal.mark_of(name, format!("{what}; it is not counted"));
             }
-            Wake::Draw => {
-                self.draw_board();
-                return Ok(Vec::new());
-            }
-        };
-        let idle = inputs.is_empty() && self.notes.is_empty() && self.backlog.is_empty();
-        if idle { Ok(Vec::new()) } else { self.turn(inputs) }
+        }
     }
 
     /// Under a limit, what can't be watched can't be kept: refused. Without one it is marked.
     fn watch(&mut self, home: &Path) -> Result<(), Error> {
-        let Err(error) = self.sessions.watch(home) else { return Ok(()) };
-        if self.governor.enforces() {
+        let Err(error) = self.intake.watch(home) else { return Ok(()) };
+        if self.core.governor().enforces() {
             return Err(Error::new(format!("session files under `{}` cannot be watched", home.display()))
                 .caused_by(&error)
                 .hint("under a limit nothing is started whose spend cannot be observed")
                 .exit(Exit::Refused));
         }
-        self.mark(format!("session files under `{}` cannot be watched: {error}", home.display()));
+        self.core.journal.mark(format!("session files under `{}` cannot be watched: {error}", home.display()));
         Ok(())
     }
 
-    /// A signal to govern alone is passed on; one from the terminal has reached the agent already.
-    fn signalled(&mut self, arrived: Arrived) -> Result<Vec<Effect>, Error> {
-        if arrived.continues() {
-            self.asking.put_again();
-            return self.let_go_on(arrived);
-        }
-        let Some(agent) = self.alone.clone() else { return self.interrupted(arrived) };
-        if arrived.ends() && self.stands_still(&agent) {
-            // A held agent cannot heed it: who wants it gone gets that.
-            return self.turn(vec![Input::GiveUp { agent, because: format!("signal {}", arrived.signal) }]);
-        }
-        if !arrived.from_terminal {
-            self.order(Order::Forward { agent, signal: arrived.signal })?;
-        }
-        Ok(Vec::new())
-    }
-
-    /// Who stops govern and its guard lets nobody govern meanwhile, and may be an agent.
-    fn let_go_on(&mut self, arrived: Arrived) -> Result<Vec<Effect>, Error> {
-        let by = match arrived.sender {
-            Some(pid) if process::identity_of(pid).is_none() => "a process that has ended since",
-            Some(pid) if process::is_agents(pid) => "its own agent",
-            Some(_) | None => return Ok(Vec::new()),
+    /// Nothing works any more, and what has ended could not be recorded: the ledger was locked.
+    fn end_waits(&self) -> bool {
+        let Core { run, turns, .. } = &self.core;
+        let ended = |name: &AgentName| {
+            let exits = |input: &Input| matches!(input, Input::Exited { agent, .. } if agent == name);
+            turns.backlog().any(exits)
         };
-        // Once: the signal may be sent any number of times.
-        if std::mem::replace(&mut self.continued, true) {
-            return Ok(Vec::new());
-        }
-        self.mark(format!(
-            "govern was told to go on (SIGCONT) by {by}: what was spent while it stood still may not be counted"
-        ));
-        let inputs = self.drain();
-        self.turn(inputs)
+        let works = |name: &AgentName| turns.governor().agent(name).is_some_and(|agent| agent.is_started());
+        run.order.iter().any(ended) && run.order.iter().filter(|name| works(name)).all(ended)
     }
 
-    /// The agents of a fleet hear no key: a first signal to govern ends them at a safe point, a second one now.
-    fn interrupted(&mut self, arrived: Arrived) -> Result<Vec<Effect>, Error> {
-        if !arrived.ends() {
-            return Ok(Vec::new());
+    /// When to look through the tree again.
+    fn sweep_after(&self) -> Duration {
+        let Core { run, agents, turns, .. } = &self.core;
+        let usual = run.clocks.sweep_after(self.intake.sweeps());
+        // Behind a script any moment may bring a Codex with another home, or one that hides.
+        let hides = |agent: &ManagedAgent| agent.invocation().is_none() && agent.finished().is_none();
+        let wary = turns.governor().enforces() && agents.values().any(hides);
+        if wary { usual.min(run.clocks.wary_sweep) } else { usual }
+    }
+
+    fn tend_board(&mut self) {
+        self.board.tend(self.people.asking().is_on_screen(), &mut self.core.journal);
+    }
+
+    /// Lets the guard deal with what is left and waits until it is gone; then the last records are read.
+    async fn dismiss(&mut self, leftovers: Leftovers) {
+        // Something of the agents is about to end: Codexes that outlived their command and will be killed, with what started
+        // them, or what was sent the signal that ended a command.
+        let ending =
+            self.core.agents.values().any(ManagedAgent::is_signalled) || !self.core.processes.codexes().is_empty();
+        let Some(guard) = self.core.processes.take_guard() else { return };
+        let mut last = self.intake.drain(&mut self.core.context());
+        // Only the agent of `govern run` ever had the terminal.
+        if let Some(agent) = self.core.run.alone.as_ref().and_then(|alone| self.core.agents.get(alone)) {
+            let forced = agent.finished().is_none_or(|finished| finished.ending.is_forced());
+            // One that a signal ended, passed on or not, has tidied up no more than one that govern ended.
+            let has_screen = self.people.asking().has_screen();
+            let left_so = |terminal: &&Terminal| agent.is_signalled() && (terminal.is_changed() || has_screen);
+            if let Some(terminal) = guard.terminal().filter(|terminal| forced || left_so(terminal)) {
+                terminal.restore(self.core.run.full_screen);
+            }
         }
-        let how = if self.interrupted { Interrupt::Kill } else { Interrupt::Stop };
-        let by = match arrived.from_terminal {
-            true => "interrupted at the terminal".to_owned(),
-            false => format!("interrupted by signal {}", arrived.signal),
+        let within = if ending { ENDS_WITHIN } else { Duration::ZERO };
+        guard.finish(leftovers).await;
+        self.output.end();
+        self.output.show(&self.core.run, &mut self.core.journal);
+        let left = if self.core.governor().enforces() { live_on(within).await } else { 0 };
+        if left > 0 {
+            let who = if self.core.run.alone.is_some() { "the command" } else { "agents" };
+            let what = format!("{left} process(es) that {who} started live on, ungoverned from here on");
+            self.core.journal.mark(what);
+        }
+        let passed = self.close_gateway().await;
+        self.core.turns.set_last_chance(true);
+        last.extend(self.intake.drain_to_the_end(&mut self.core.context()));
+        last.extend(passed);
+        if let Err(error) = self.turn(last) {
+            self.core.journal.say(&error.to_string());
+        }
+        self.intake.tell_what_lacks(&mut self.core.journal);
+    }
+
+    /// Ends the gateway with the run; what was under way is told.
+    async fn close_gateway(&mut self) -> Vec<Input> {
+        let Some(gateway) = self.gateway.take() else { return Vec::new() };
+        let (last, mut gateway) = gateway.close().await;
+        let mut told = Vec::new();
+        for news in last {
+            told.extend(gateway.told(news, &mut self.intake, &mut self.core.context()));
+        }
+        self.gateway = Some(gateway);
+        told
+    }
+
+    /// Seals the run's chain.
+    fn conclude(mut self, result: Result<(), Error>) -> Outcome {
+        self.people.asking().take_back(Some("an answer is no longer needed"));
+        let Core { run, agents, journal, turns, .. } = &mut self.core;
+        let governor = turns.governor();
+        if let Some(adviser) = &mut self.adviser {
+            adviser.note_ended(governor, journal);
+        }
+        let (outcome, exit) = match &result {
+            Err(error) if error.exit_code() == Exit::Refused => ("refused", Exit::Refused),
+            Err(error) => ("failed", error.exit_code()),
+            Ok(()) => verdict(agents, run),
         };
-        self.interrupted = true;
-        self.say(match how {
-            Interrupt::Stop => "nothing new is started, and agents end at a safe point; once more ends them now",
-            Interrupt::Kill => "all agents are ended now",
-        });
-        self.turn(vec![Input::Interrupted { how, because: by }])
-    }
-
-    // -- small things that the other files of this folder share ---------------------------------
-
-    pub(super) fn moment(&self) -> Moment {
-        Moment { wall: clock::now(), uptime: clock::monotonic().saturating_duration_since(self.began) }
-    }
-
-    pub(super) fn order(&mut self, order: Order) -> Result<(), Error> {
-        self.send(order).map(drop)
-    }
-
-    /// An order that the governor did not give and whose report it does not get.
-    pub(super) fn order_in_passing(&mut self, order: Order) -> Result<(), Error> {
-        let sent = self.send(order)?;
-        self.in_passing.extend(sent);
-        Ok(())
-    }
-
-    fn send(&self, order: Order) -> Result<Option<u64>, Error> {
-        let sent = self.guard.as_ref().map(|guard| guard.send(order)).transpose();
-        sent.map_err(|error| Error::new("the guard process cannot be reached").caused_by(&error))
-    }
-
-    pub(super) fn guard_pid(&self) -> Option<i32> {
-        self.guard.as_ref().map(|guard| guard.identity().pid)
-    }
-
-    pub(super) fn say(&mut self, text: &str) {
-        if self.full_screen {
-            self.unsaid.push(text.to_owned());
+        if let Some(alone) = &run.alone {
+            let known = governor.agent(alone);
+            let because = known.map_or("", |agent| agent.because.as_str());
+            let active = known.map_or(Duration::ZERO, |agent| agent.active(run.moment().uptime));
+            let ended = agents.get(alone).and_then(|agent| agent.ended(because, active));
+            ended.into_iter().for_each(|ended| journal.note_of(alone, ended));
         }
-        self.notices.say(text, crate::report::page::Tone::Warn);
-    }
-
-    /// Says something about one agent, which is named where there are several.
-    pub(super) fn say_of(&mut self, agent: &AgentName, text: &str) {
-        match self.alone {
-            Some(_) => self.say(text),
-            None => self.say(&format!("{agent}: {text}")),
-        }
-    }
-
-    /// Writes something about the run down in the next turn.
-    pub(super) fn note(&mut self, kind: EventKind) {
-        self.notes.push((self.alone.clone(), kind));
-    }
-
-    /// The same about one agent.
-    pub(super) fn note_of(&mut self, agent: &AgentName, kind: EventKind) {
-        self.notes.push((Some(agent.clone()), kind));
-    }
-
-    pub(super) fn mark(&mut self, what: String) {
-        self.say(&what);
-        self.note(EventKind::Marked { what });
-    }
-
-    pub(super) fn mark_of(&mut self, agent: &AgentName, what: String) {
-        self.say_of(agent, &what);
-        self.note_of(agent, EventKind::Marked { what });
-    }
-
-    pub(super) fn take_notes(&mut self) -> Vec<(Option<AgentName>, EventKind)> {
-        std::mem::take(&mut self.notes)
-    }
-
-    /// For each agent that is not over the same input.
-    pub(super) fn of_all(&self, input: impl Fn(AgentName) -> Input) -> Vec<Input> {
-        let not_over = self.wards.iter().filter(|(_, ward)| ward.finished.is_none());
-        not_over.map(|(name, _)| input(name.clone())).collect()
-    }
-}
-
-async fn next_report(guard: &mut Option<Guard>) -> Option<Report> {
-    match guard {
-        Some(guard) => guard.next().await,
-        None => None,
+        // In this run's own table they are missing.
+        turns.counted_elsewhere().into_iter().for_each(|missing| journal.note(missing));
+        let why = result.as_ref().err().map_or("", Error::message);
+        seal((outcome, exit), why, self.earlier_end.take(), governor, journal);
+        journal.ends();
+        let sealed = self.turn(Vec::new());
+        let Core { run, journal, turns, .. } = &mut self.core;
+        journal.notices().release();
+        let error = result.err().or(sealed.err()).or_else(|| damage(turns, journal));
+        let budgets = budget_standings(&self.fresh, run, turns);
+        let sub_agents = sub_agent_standings(run, turns);
+        let ended = matches!(outcome, "stopped" | "killed" | "refused");
+        Outcome { error, exit, ended, budgets, sub_agents, ledger: self.core.turns.into_ledger() }
     }
 }
 

@@ -1,193 +1,162 @@
-//! What woke the loop, and the inputs that it becomes.
-
-use std::ffi::OsString;
-use std::path::PathBuf;
-use std::time::Duration;
+//! What woke the loop, and the inputs that it becomes: each is handed to the component that understands it.
 
 use crate::clock;
-use crate::codex::{Invocation, Kind, Session, Start, Ungovernable, keeps_threads_in_memory};
 use crate::decide::Effect;
+use crate::decide::agents::Agent;
 use crate::decide::agents::lifecycle::State;
-use crate::decide::message::{Input, Timer, Works};
+use crate::decide::message::{Input, Interrupt, Timer};
 use crate::error::Error;
-use crate::exit::Exit;
-use crate::model::{AgentName, ThreadId};
-use crate::process::{self, How, LaunchFailure, Missing, Order, Report, Status};
+use crate::gate::hook::HookWord;
+use crate::gate::message::{Message, Reply};
+use crate::gate::socket::{Call, Heard as Spoken};
+use crate::model::event::{Answer, EventKind};
+use crate::model::{AgentName, ApprovalId};
+use crate::process::{self, Arrived, How, Order, Report, Status};
+use crate::proxy::talk::News as GatewayNews;
 use crate::report::text;
-use crate::tail::locate::codex_home;
-use crate::tail::settings;
-use crate::turn::configured::begins_with;
+use crate::turn::answers::{Agreed, refused};
+use crate::turn::not_taken::NotTaken;
 
-use super::seen::Seen;
-use super::supervisor::Supervisor;
-use super::ward::Ward;
+use super::core::Core;
+use super::intake::gateway::Gateway;
+use super::intake::people::{self, Given, Heard, stands_still};
+use super::perform::launch::{end_tree, launch_failed};
+use super::supervisor::{Supervisor, Wake};
 
 impl Supervisor {
-    /// Looks through the tree for Codexes: their homes, their files, and flags that hide them.
-    pub(super) fn sweep(&mut self) -> Vec<Input> {
-        self.sweeps = self.sweeps.saturating_add(1);
-        if self.guard.as_ref().is_some_and(process::Guard::was_stopped) {
-            self.mark("the guard process was stopped by a signal, and govern let it go on".to_owned());
-        }
-        let seen = self.seen();
-        let mut inputs = self.looked_at(seen.codexes());
-        inputs.extend(self.handing_away(&seen));
-        inputs.extend(self.claim_open());
-        inputs.extend(self.strangers(&seen));
-        inputs.extend(self.unseen());
-        inputs.extend(self.full_disk());
-        inputs
+    /// Understands what woke the loop, and hands what it comes to to the governor.
+    pub(super) async fn wake(&mut self, wake: Wake) -> Result<Vec<Effect>, Error> {
+        let inputs = match wake {
+            Wake::Gateway(news) => return self.at_gateway(news),
+            Wake::Guard(Some(report)) => self.reported(report)?,
+            Wake::Guard(None) => return Err(Error::new("the guard process is gone; the agent was ended with it")),
+            Wake::Session(notice) => self.intake.touched(notice, &mut self.core.context()),
+            Wake::Heard(Some(Spoken::Call(call))) => return self.heard(call).await,
+            Wake::Heard(Some(Spoken::Hook(call))) => {
+                let inputs = self.gate.hooked(*call, &mut self.intake, &mut self.core.context());
+                return inputs.map_or(Ok(Vec::new()), |inputs| self.turn(inputs));
+            }
+            Wake::Heard(Some(Spoken::HookGone { number, word })) => return self.hook_gone(number, word),
+            Wake::Heard(None) => Vec::new(),
+            Wake::Prompt(approval, answer) => return self.prompted(approval, answer),
+            Wake::Signal(Ok(arrived)) => return self.signalled(arrived),
+            Wake::Signal(Err(error)) => return Err(Error::new("signals can no longer be received").caused_by(&error)),
+            Wake::Looked(looked) => self.intake.progress().take(looked, self.core.run.moment().uptime),
+            Wake::Due => self.due(),
+            Wake::Leave => {
+                let stay = self.gateway.as_ref().map(Gateway::who_stays).unwrap_or_default();
+                stay.iter().try_for_each(|agent| self.end_who_left(agent))?;
+                return Ok(Vec::new());
+            }
+            Wake::Sweep => self.intake.sweep(&mut self.core.context()),
+            Wake::Glance => self.intake.glance(&mut self.core.context()),
+            Wake::Output => {
+                self.output.show(&self.core.run, &mut self.core.journal);
+                return Ok(Vec::new());
+            }
+            Wake::Draw => {
+                let live = self.core.governor().live(self.core.run.moment());
+                self.board.draw(&live, &mut self.core.journal);
+                return Ok(Vec::new());
+            }
+        };
+        let waits = self.core.journal.has_notes() || self.core.turns.backlog().next().is_some();
+        if inputs.is_empty() && !waits { Ok(Vec::new()) } else { self.turn(inputs) }
     }
 
-    /// What the command lines and homes of Codexes tell.
-    pub(super) fn looked_at(&mut self, codexes: Vec<(process::Process, AgentName)>) -> Vec<Input> {
-        let mut inputs = Vec::new();
-        for (codex, agent) in codexes {
-            let argv = codex.codex_argv();
-            // It is being executed, or gone; or it was the child of a Codex and is another program by now, such as git.
-            // Nothing becomes a Codex again: what is one after its words were read, was one before.
-            if argv.is_empty() || !process::is_codex(codex.identity.pid) {
+    fn drain(&mut self) -> Vec<Input> {
+        self.intake.drain(&mut self.core.context())
+    }
+
+    /// The gateway asks or tells something.
+    fn at_gateway(&mut self, news: Option<GatewayNews>) -> Result<Vec<Effect>, Error> {
+        let Some((news, gateway)) = news.zip(self.gateway.as_mut()) else {
+            self.gateway = None;
+            self.core.journal.mark("the gateway of this run is gone, and requests to it fail".to_owned());
+            return self.turn(Vec::new());
+        };
+        let inputs = gateway.take(news, &mut self.intake, &mut self.core.context());
+        inputs.map_or(Ok(Vec::new()), |inputs| self.turn(inputs))
+    }
+
+    /// The connection of a hook has ended: an answered one's does, too.
+    fn hook_gone(&mut self, number: u64, word: Option<HookWord>) -> Result<Vec<Effect>, Error> {
+        let Some(end) = self.gate.ended(number, word, self.core.governor()) else { return Ok(Vec::new()) };
+        if let Some(agent) = end.freezes {
+            self.core.processes.order_in_passing(Order::Freeze { agent })?;
+        }
+        let effects = self.turn(vec![Input::HookGone { hook: end.hook, why: end.why }]);
+        if !end.stays {
+            self.gate.forget(end.hook);
+        }
+        effects
+    }
+
+    /// What is left of an agent that was let go is ended.
+    fn end_who_left(&mut self, agent: &AgentName) -> Result<(), Error> {
+        let was_let = self.gateway.as_mut().is_some_and(|gateway| gateway.has_left(agent));
+        if was_let { end_tree(agent.clone(), &mut self.core) } else { Ok(()) }
+    }
+
+    /// A timer, or several.
+    fn due(&mut self) -> Vec<Input> {
+        let mut due = Vec::new();
+        for timer in self.timers.due(clock::monotonic()) {
+            // A Codex that is still waiting for its prompt has nothing to be observed yet.
+            // One that stands still writes nothing either.
+            if let Timer::Observe(agent, codex) = &timer
+                && (process::waits_for_input(codex.pid) || stands_still(agent, self.core.governor()))
+            {
+                self.timers.arm(clock::monotonic(), timer, self.core.run.clocks.observe);
                 continue;
             }
-            self.glanced.looked_at(codex.identity);
-            let pid = codex.identity.pid;
-            // Its home as it is called where it lives, and where that is from here.
-            let home = codex_home(|name| process::environ_var(pid, name)).map(|home| process::path_seen_by(pid, &home));
-            let in_memory = home.as_deref().and_then(settings::of).is_some_and(|text| keeps_threads_in_memory(&text));
-            if let Some(home) = home
-                && let Err(error) = self.sessions.watch(&home)
-            {
-                let what = format!("session files under `{}` cannot be watched ({error})", home.display());
-                inputs.push(Input::Blind { agent: agent.clone(), what });
-            }
-            let invocation = Invocation::parse(&argv);
-            let is_told = |one: &Invocation| one.ungovernable().contains(&Ungovernable::Ephemeral);
-            let ephemeral = in_memory || invocation.as_ref().is_some_and(is_told);
-            let kind = invocation.as_ref().map(Invocation::kind);
-            let works = match &kind {
-                Some(Kind::Exec(_) | Kind::Review) => Works::AtOnce,
-                Some(Kind::AppServer) => Works::ForOthers,
-                Some(Kind::Other(name)) if name == "mcp-server" => Works::ForOthers,
-                _ => Works::WhenTyped,
-            };
-            let has_threads = works != Works::WhenTyped || matches!(kind, Some(Kind::Interactive(_)));
-            inputs.extend(self.without_hooks(&agent, (pid, &argv), has_threads, invocation.as_ref()));
-            let tells = !(ephemeral || works == Works::ForOthers) || self.has_hooks((pid, &argv), invocation.as_ref());
-            let seen = Input::CodexSeen { agent: agent.clone(), process: codex.identity, ephemeral, tells, works };
-            inputs.push(seen);
-            if works == Works::AtOnce && !self.has_hooks((pid, &argv), invocation.as_ref()) {
-                inputs.push(self.begins(&agent, &codex, &argv, invocation.as_ref()));
-            }
-            if has_threads {
-                // Hooks tell only of what has begun, and not those of every version: no limit relies on them alone where a
-                // session file was to be.
-                let needs_none =
-                    ephemeral || !self.governor.enforces() && self.has_hooks((pid, &argv), invocation.as_ref());
-                inputs.extend(self.will_write(&agent, codex.identity, (works == Works::AtOnce, needs_none)));
-            }
+            due.extend(self.intake.due(&timer, &mut self.core.context()));
+            due.push(Input::Due(timer));
         }
-        inputs
-    }
-
-    /// What a Codex will ask that does not ask here before, by its command line and its configuration.
-    fn begins(
-        &self,
-        agent: &AgentName,
-        codex: &process::Process,
-        argv: &[OsString],
-        invocation: Option<&Invocation>,
-    ) -> Input {
-        let pid = codex.identity.pid;
-        let home = codex_home(|name| process::environ_var(pid, name)).map(|home| process::path_seen_by(pid, &home));
-        let folder = PathBuf::from(format!("/proc/{pid}/cwd"));
-        let folder = match invocation.and_then(Invocation::working_folder) {
-            Some(named) => folder.join(named),
-            None => std::fs::read_link(&folder).map_or(folder, |folder| process::path_seen_by(pid, &folder)),
-        };
-        let thread = match invocation.map(Invocation::kind) {
-            Some(Kind::Exec(Start::Resume(Session::Named(id)))) => Some(ThreadId::new(id)),
-            _ => None,
-        };
-        let model = begins_with(argv, home.as_deref(), Some(&folder));
-        Input::CodexBegins { agent: agent.clone(), process: codex.identity, model, thread }
-    }
-
-    /// When to look again.
-    pub(super) fn sweep_after(&self) -> Duration {
-        let usual = self.clocks.sweep_after(self.sweeps);
-        // Behind a script any moment may bring a Codex with another home, or one that hides.
-        let hides = |ward: &Ward| ward.invocation.is_none() && ward.finished.is_none();
-        let wary = self.governor.enforces() && self.wards.values().any(hides);
-        if wary { usual.min(self.clocks.wary_sweep) } else { usual }
+        due
     }
 
     /// What the guard reports.
-    pub(super) fn reported(&mut self, report: Report) -> Result<Vec<Input>, Error> {
-        if let Report::Frozen { request, .. }
-        | Report::Thawed { request, .. }
-        | Report::Refused { request, .. }
-        | Report::Ended { request: Some(request), .. } = &report
-            && self.in_passing.remove(request)
-        {
+    fn reported(&mut self, report: Report) -> Result<Vec<Input>, Error> {
+        if self.core.processes.was_in_passing(&report) {
             return Ok(Vec::new());
         }
-        if let Some(inputs) = self.adviser_reported(&report)? {
-            return Ok(inputs);
+        if let Some(adviser) = &mut self.adviser {
+            let intake = &mut self.intake;
+            let inputs = adviser.reported(&report, |context| intake.drain(context), &mut self.core.context())?;
+            if let Some(inputs) = inputs {
+                return Ok(inputs);
+            }
         }
+        let Core { run, agents, journal, processes, .. } = &mut self.core;
         Ok(match report {
             Report::Launched { agent, root, .. } => {
                 process::release_stdin();
-                self.owners.launched(root, &agent);
-                if let Some(started) = self.wards.get_mut(&agent).and_then(|ward| ward.started(root)) {
-                    self.note_of(&agent, started);
+                processes.launched(root, &agent);
+                if let Some(started) = agents.get_mut(&agent).and_then(|agent| agent.started(root)) {
+                    journal.note_of(&agent, started);
                 }
                 vec![Input::Launched(agent)]
             }
-            Report::LaunchFailed { failure, .. } if self.alone.is_some() => return Err(launch_failed(&failure)),
+            Report::LaunchFailed { failure, .. } if run.alone.is_some() => return Err(launch_failed(&failure)),
             Report::LaunchFailed { agent, failure, .. } => {
                 let because = launch_failed(&failure).message().to_owned();
                 vec![Input::NotLaunched { agent, because }]
             }
             Report::Frozen { agent, unsettled, .. } => {
                 if unsettled > 0 {
-                    self.mark_of(&agent, format!("{} could not be seen to have stopped", processes(unsettled, &agent)));
+                    let left = count_of(unsettled, &agent);
+                    journal.mark_of(&agent, format!("{left} could not be seen to have stopped"));
                 }
                 let mut inputs = self.drain();
                 inputs.push(Input::Frozen(agent));
                 inputs
             }
-            Report::RootExited { agent, status, .. } => {
-                if let Some(ward) = self.wards.get_mut(&agent) {
-                    ward.status = Some(status);
-                }
-                let ending = self.governor.agent(&agent).is_some_and(|agent| matches!(agent.state, State::Ending(_)));
-                self.end_who_left(&agent)?;
-                // What govern ends is not what the command left behind.
-                let leftover = if ending { 0 } else { self.left_behind(&agent) };
-                let mut inputs = self.drain();
-                if leftover > 0 && self.alone.is_none() {
-                    // The run goes on, and none of them may go on in it.
-                    self.order_in_passing(Order::End { agent: agent.clone(), how: How::KillNow })?;
-                }
-                let ok = status == Status::Exited(0);
-                let cut_off = self.sessions.cut_off(&agent).into_iter();
-                inputs.extend(cut_off.map(|thread| Input::Unanswered { agent: agent.clone(), thread }));
-                let failed = self.gate_failed(&agent, ok);
-                let all_ended = leftover == 0 && failed.is_none();
-                inputs.extend(all_ended.then(|| self.asked_nothing(&agent, &inputs)).flatten());
-                inputs.extend(failed);
-                inputs.push(Input::Exited { agent, leftover, ok });
-                inputs
-            }
+            Report::RootExited { agent, status, .. } => self.exited(&agent, status)?,
             Report::Ended { agent, request: Some(_), survivors, .. } => {
                 if survivors > 0 {
-                    self.mark_of(
-                        &agent,
-                        format!(
-                            "{} did not die: inside the kernel no signal reaches them",
-                            processes(survivors, &agent)
-                        ),
-                    );
+                    let left = count_of(survivors, &agent);
+                    journal.mark_of(&agent, format!("{left} did not die: inside the kernel no signal reaches them"));
                 }
                 let mut inputs = self.drain();
                 inputs.push(Input::Ended(agent));
@@ -196,12 +165,12 @@ impl Supervisor {
             // Its command's own end was told before.
             Report::Ended { request: None, .. } | Report::Thawed { .. } | Report::Forwarded { .. } => Vec::new(),
             Report::Refused { agent, because, .. } => {
-                self.mark_of(&agent, format!("the guard refused an order: {because:?}"));
+                journal.mark_of(&agent, format!("the guard refused an order: {because:?}"));
                 Vec::new()
             }
             Report::StoodStill { lasted } => {
                 let lasted = text::duration(lasted);
-                self.mark(format!(
+                journal.mark(format!(
                     "govern was stopped by a signal or a debugger for {lasted}; its agents stood still, too"
                 ));
                 self.drain()
@@ -212,85 +181,160 @@ impl Supervisor {
         })
     }
 
-    fn tree(&self) -> Vec<process::Process> {
-        self.guard_pid().map_or_else(Vec::new, process::descendants)
+    /// An agent's command has ended.
+    fn exited(&mut self, agent: &AgentName, status: Status) -> Result<Vec<Input>, Error> {
+        if let Some(managed) = self.core.agents.get_mut(agent) {
+            managed.exited(status);
+        }
+        let is_ending = |agent: &Agent| matches!(agent.state, State::Ending(_));
+        let ending = self.core.governor().agent(agent).is_some_and(is_ending);
+        self.end_who_left(agent)?;
+        // What govern ends is not what the command left behind.
+        let mut left = || self.core.processes.codexes().into_iter().filter(|(_, owner)| owner == agent).count();
+        let leftover = if ending { 0 } else { u32::try_from(left()).unwrap_or(u32::MAX) };
+        let inputs = self.drain();
+        if leftover > 0 && self.core.run.alone.is_none() {
+            // The run goes on, and none of them may go on in it.
+            self.core.processes.order_in_passing(Order::End { agent: agent.clone(), how: How::KillNow })?;
+        }
+        let ok = status == Status::Exited(0);
+        Ok(self.intake.exited(agent, (leftover, ok), inputs, &self.core.context()))
     }
 
-    /// The processes of all agents.
-    pub(super) fn owned(&mut self) -> Vec<(process::Process, AgentName)> {
-        let tree = self.tree();
-        self.owners.sort(tree)
+    /// A signal to govern alone is passed on; one from the terminal has reached the agent already.
+    fn signalled(&mut self, arrived: Arrived) -> Result<Vec<Effect>, Error> {
+        if arrived.continues() {
+            self.people.asking().put_again();
+            return self.let_go_on(arrived);
+        }
+        let Some(agent) = self.core.run.alone.clone() else { return self.interrupted(arrived) };
+        if arrived.ends() && stands_still(&agent, self.core.governor()) {
+            // A held agent cannot heed it: who wants it gone gets that.
+            return self.turn(vec![Input::GiveUp { agent, because: format!("signal {}", arrived.signal) }]);
+        }
+        if !arrived.from_terminal {
+            self.core.processes.order(Order::Forward { agent, signal: arrived.signal })?;
+        }
+        Ok(Vec::new())
     }
 
-    /// The processes of all agents, and which of them are Codexes.
-    pub(super) fn seen(&mut self) -> Seen {
-        Seen::new(self.owned())
+    /// Who stops govern and its guard lets nobody govern meanwhile, and may be an agent.
+    fn let_go_on(&mut self, arrived: Arrived) -> Result<Vec<Effect>, Error> {
+        let by = match arrived.sender {
+            Some(pid) if process::identity_of(pid).is_none() => "a process that has ended since",
+            Some(pid) if process::is_agents(pid) => "its own agent",
+            Some(_) | None => return Ok(Vec::new()),
+        };
+        // Once: the signal may be sent any number of times.
+        if std::mem::replace(&mut self.continued, true) {
+            return Ok(Vec::new());
+        }
+        self.core.journal.mark(format!(
+            "govern was told to go on (SIGCONT) by {by}: what was spent while it stood still may not be counted"
+        ));
+        let inputs = self.drain();
+        self.turn(inputs)
     }
 
-    pub(super) fn codexes(&mut self) -> Vec<(process::Process, AgentName)> {
-        self.seen().codexes()
+    /// The agents of a fleet hear no key: a first signal to govern ends them at a safe point, a second one now.
+    fn interrupted(&mut self, arrived: Arrived) -> Result<Vec<Effect>, Error> {
+        if !arrived.ends() {
+            return Ok(Vec::new());
+        }
+        let how = if self.interrupted { Interrupt::Kill } else { Interrupt::Stop };
+        let by = match arrived.from_terminal {
+            true => "interrupted at the terminal".to_owned(),
+            false => format!("interrupted by signal {}", arrived.signal),
+        };
+        self.interrupted = true;
+        self.core.journal.say(match how {
+            Interrupt::Stop => "nothing new is started, and agents end at a safe point; once more ends them now",
+            Interrupt::Kill => "all agents are ended now",
+        });
+        self.turn(vec![Input::Interrupted { how, because: by }])
     }
 
-    /// The Codexes of an agent whose command has ended.
-    fn left_behind(&mut self, agent: &AgentName) -> u32 {
-        let left = self.codexes().into_iter().filter(|(_, owner)| owner == agent).count();
-        u32::try_from(left).unwrap_or(u32::MAX)
+    /// Hears what another govern says, and replies.
+    async fn heard(&mut self, call: Call) -> Result<Vec<Effect>, Error> {
+        let message = call.message.clone();
+        if message == Some(Message::Status) {
+            people::tell_status(call, &self.core.run, self.core.governor());
+            return Ok(Vec::new());
+        }
+        let done = |what: String| Reply::Done { what };
+        let (effects, reply) = match self.people.hear(message, &call.peer, &mut self.core.context()) {
+            Heard::Reply(reply) => (Vec::new(), reply),
+            Heard::Wake => (self.turn(Vec::new())?, done("awake".to_owned())),
+            Heard::Granted(link) => {
+                self.core.turns.believe(link);
+                (self.turn(vec![Input::Granted])?, done("known".to_owned()))
+            }
+            Heard::Ahead(input, asked) => {
+                let effects = self.turn(vec![input])?;
+                (effects, done(asked.told(self.core.governor())))
+            }
+            Heard::Brake { brake, team, by, reason } => {
+                let Core { run, turns, .. } = &self.core;
+                self.people.brakes().pull(call, brake, team.as_deref(), (run, turns.governor()));
+                return self.turn(vec![Input::Braked { brake, team, by, reason }]);
+            }
+            Heard::Answer(given) => {
+                let (effects, settled) = self.settle(&given)?;
+                let settled = people::taken(&given, settled, &mut self.core.context());
+                (effects, settled.map_or_else(refused, done))
+            }
+        };
+        call.reply(&reply).await;
+        Ok(effects)
     }
 
-    /// A timer, or several.
-    pub(super) fn due(&mut self) -> Vec<Input> {
-        let mut due = Vec::new();
-        for timer in self.timers.due(clock::monotonic()) {
-            match timer {
-                // What is waited for may have ended without a word.
-                Timer::Room(_) => {
-                    due.extend(self.ended_without_file());
-                    due.push(Input::Due(timer));
+    /// What was answered at the prompt.
+    fn prompted(&mut self, approval: ApprovalId, answer: Answer) -> Result<Vec<Effect>, Error> {
+        let Some(given) = people::prompted(approval, answer, self.core.governor()) else { return Ok(Vec::new()) };
+        let (effects, settled) = match given.is_allowed(self.core.governor()) {
+            Ok(()) => self.settle(&given)?,
+            Err(not) => (Vec::new(), Err(not)),
+        };
+        match people::taken(&given, settled, &mut self.core.context()) {
+            Ok(what) => {
+                if self.core.governor().waits_for(approval).is_some() {
+                    self.core.journal.say(&what);
+                    self.people.asking().put_again();
                 }
-                // A Codex that is still waiting for its prompt has nothing to be observed yet.
-                // One that stands still writes nothing either.
-                Timer::Observe(ref agent, codex) if process::waits_for_input(codex.pid) || self.stands_still(agent) => {
-                    self.timers.arm(clock::monotonic(), timer, self.clocks.observe);
-                }
-                Timer::Observe(_, codex) if !self.governor.sees_spend_of(codex) => {
-                    // Its file may have been opened since the last look.
-                    due.extend(self.claim_open());
-                    due.push(Input::Due(timer));
-                }
-                _ => due.push(Input::Due(timer)),
+                people::wake_others(self.core.turns.waiting_for(approval), &self.core.run);
+            }
+            Err(not) => {
+                self.core.journal.say(&format!("not answered: {}", not.why));
+                self.people.asking().put_again();
             }
         }
-        due
+        Ok(effects)
+    }
+
+    /// Writes an answer down, if it is the first, and hands it to the governor.
+    fn settle(&mut self, given: &Given) -> Result<(Vec<Effect>, Result<String, NotTaken>), Error> {
+        let by = match self.people.agree(given, self.core.governor()) {
+            Agreed::By(by) => by,
+            Agreed::NotYet(what) => {
+                let marked = EventKind::Marked { what: format!("question {}: {what}", given.approval) };
+                self.core.journal.note_of(&given.question.agent, marked);
+                let effects = self.turn(Vec::new())?;
+                let by = people::by(&given.who, self.core.governor());
+                self.core.turns.show_vote(given.approval, &by);
+                return Ok((effects, Ok(what)));
+            }
+            Agreed::Not(not) => return Ok((Vec::new(), Err(not))),
+        };
+        let what = given.what(self.core.governor());
+        let effects = self.turn(vec![given.input(&by)])?;
+        if let Some(not) = self.core.turns.take_not_taken() {
+            return Ok((effects, Err(not)));
+        }
+        self.people.settled(given.approval, format!("{by}: {what}"));
+        Ok((effects, Ok(what)))
     }
 }
 
-fn processes(count: u32, agent: &AgentName) -> String {
-    if count == 1 { format!("1 process of `{agent}`") } else { format!("{count} processes of `{agent}`") }
-}
-
-pub(super) fn launch_failed(failure: &LaunchFailure) -> Error {
-    let exit = failure.exit();
-    let error = match failure.what {
-        Missing::Program if exit == Exit::NotFound => Error::new(format!("`{}` was not found", failure.name))
-            .hint("write the command after `--` as without govern; `govern doctor` says which Codex it finds"),
-        Missing::Program => Error::new(format!("`{}` cannot be executed: {}", failure.name, failure.reason()))
-            .hint("name a program, and look at its mode: a folder, or a file that is not executable, is none"),
-        Missing::Folder => Error::new(format!("folder `{}` cannot be entered: {}", failure.name, failure.reason()))
-            .hint("name a folder that is there and is yours to enter"),
-        Missing::Output => Error::new(format!("`{}` cannot be written: {}", failure.name, failure.reason()))
-            .hint("the state folder must be yours and writable; `govern doctor` says where it is"),
-    };
-    error.exit(exit)
-}
-
-/// Effects that only the ledger sees.
-pub(super) fn is_for_ledger(effect: &Effect) -> bool {
-    matches!(
-        effect,
-        Effect::Record { .. }
-            | Effect::Reserve { .. }
-            | Effect::Extend { .. }
-            | Effect::Withdraw(_)
-            | Effect::Expire(..)
-    )
+fn count_of(processes: u32, agent: &AgentName) -> String {
+    if processes == 1 { format!("1 process of `{agent}`") } else { format!("{processes} processes of `{agent}`") }
 }

@@ -29,10 +29,10 @@ use crate::work::Own;
 pub(super) use session::{Change, Found, Reading, Reads};
 use session::{Session, Upto};
 
-use super::working::Deeds;
+use super::progress::Deeds;
 
 /// The files of a run.
-pub(super) struct Sessions {
+pub(in crate::supervise) struct Sessions {
     watcher: Option<Watcher>,
     notices: mpsc::UnboundedReceiver<Notice>,
     send: mpsc::UnboundedSender<Notice>,
@@ -103,7 +103,7 @@ impl Sessions {
     }
 
     /// The next change. Nothing is lost when the wait is given up.
-    pub(super) async fn notice(&mut self) -> Notice {
+    pub(in crate::supervise) async fn notice(&mut self) -> Notice {
         match self.notices.recv().await {
             Some(notice) => notice,
             // INVARIANT: `send` lives as long as `self`, so the channel never ends.

@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::codex::{Invocation, Ungovernable};
+use crate::decide::Governor;
 use crate::decide::agents::lifecycle::State;
 use crate::decide::message::Input;
 use crate::model::ProcessIdentity;
 use crate::process::{self, Role};
 
-use super::seen::Seen;
-use super::supervisor::Supervisor;
+use crate::supervise::run::Run;
+use crate::supervise::seen::Seen;
 
 /// How often: from its start a Codex needs 150 ms and more to its first request (0.171, a warm machine).
 const GLANCE: Duration = Duration::from_millis(25);
@@ -45,43 +46,11 @@ impl Glances {
         self.looked_at.contains(&codex)
     }
 
-    /// Something may have been started since.
-    fn is_due(&mut self) -> bool {
-        let now = process::last_number();
-        if now.is_none() || now != self.last {
-            self.last = now;
-            self.more = AFTERWARDS;
-            return true;
-        }
-        self.more = self.more.saturating_sub(1);
-        self.more > 0
-    }
-}
-
-impl Supervisor {
     /// When the next quick look is. Only where it matters to the moment: a limit, or a list of models, is to be kept.
-    pub(super) fn glance_due(&mut self) -> Option<Instant> {
-        let works = |name| self.governor.agent(name).is_some_and(|agent| agent.state == State::Running);
-        let wanted = self.governor.gates() && self.order.iter().any(works);
-        wanted.then(|| *self.glanced.at.get_or_insert_with(|| clock::monotonic() + GLANCE))
-    }
-
-    /// A quick look, if anything was started since the last one.
-    pub(super) fn glance(&mut self) -> Vec<Input> {
-        self.glanced.at = None;
-        if !self.glanced.is_due() {
-            return Vec::new();
-        }
-        // One that hides may be started anywhere in the tree: by a script, or by a tool of a Codex that does not.
-        let seen = self.seen();
-        let mut new = seen.codexes();
-        new.retain(|(codex, _)| !self.glanced.has_looked_at(codex.identity));
-        let mut inputs = self.looked_at(new);
-        inputs.extend(self.handing_away(&seen));
-        inputs.extend(self.strangers(&seen));
-        inputs.extend(self.unseen());
-        inputs.extend(self.stuck());
-        inputs
+    pub(super) fn next(&mut self, run: &Run, governor: &Governor) -> Option<Instant> {
+        let works = |name| governor.agent(name).is_some_and(|agent| agent.state == State::Running);
+        let wanted = governor.gates() && run.order.iter().any(works);
+        wanted.then(|| *self.at.get_or_insert_with(|| clock::monotonic() + GLANCE))
     }
 
     /// The Codexes of the tree, and their launchers, that hand the work away; each is told of once.
@@ -92,12 +61,25 @@ impl Supervisor {
                 continue;
             }
             let Some(why) = hands_away(&process.codex_argv()) else { continue };
-            if self.glanced.told.insert(process.identity) {
+            if self.told.insert(process.identity) {
                 let what = format!("codex (process {}): {why}", process.identity.pid);
                 inputs.push(Input::Blind { agent: agent.clone(), what });
             }
         }
         inputs
+    }
+
+    /// A look was due; says whether something may have been started since the last one.
+    pub(super) fn is_due(&mut self) -> bool {
+        self.at = None;
+        let now = process::last_number();
+        if now.is_none() || now != self.last {
+            self.last = now;
+            self.more = AFTERWARDS;
+            return true;
+        }
+        self.more = self.more.saturating_sub(1);
+        self.more > 0
     }
 }
 

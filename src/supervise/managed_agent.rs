@@ -13,9 +13,10 @@ use crate::model::{AgentName, Attribution, Money, ProcessIdentity, Registration,
 use crate::process::{Launch, Output, Session, Status, Stdin};
 
 use super::owners::AGENT;
-use super::perform::GO_ON;
 use super::plan::{Keep, Planned, Seat};
-use super::supervisor::Supervisor;
+
+/// What a routed or resumed agent is told: the one prompt that govern itself writes.
+pub const GO_ON: &str = "Go on with the task where you left off.";
 
 /// An agent that is over.
 #[derive(Clone, Copy, Debug)]
@@ -27,9 +28,9 @@ pub(super) struct Finished {
 }
 
 /// One agent of the run.
-pub(super) struct Ward {
-    pub(super) attribution: Attribution,
-    pub(super) invocation: Option<Invocation>,
+pub(super) struct ManagedAgent {
+    attribution: Attribution,
+    invocation: Option<Invocation>,
     command: Vec<OsString>,
     resumes: Option<ThreadId>,
     folder: Option<PathBuf>,
@@ -39,17 +40,13 @@ pub(super) struct Ward {
     kept: Option<String>,
     /// What was ordered to be started, and on which thread, until it is.
     ordered: Option<(Vec<OsString>, Option<ThreadId>)>,
-    /// It was started with govern's hooks.
-    pub(super) has_hooks: bool,
-    pub(super) status: Option<Status>,
-    pub(super) finished: Option<Finished>,
-    /// Its end was ordered.
-    pub(super) ending: bool,
-    /// How limits are kept was found out.
-    pub(super) reach_known: bool,
+    has_hooks: bool,
+    status: Option<Status>,
+    finished: Option<Finished>,
+    ending: bool,
 }
 
-impl Ward {
+impl ManagedAgent {
     pub(super) fn new(planned: Planned) -> Self {
         Self {
             attribution: planned.setup.attribution,
@@ -66,8 +63,52 @@ impl Ward {
             status: None,
             finished: None,
             ending: false,
-            reach_known: false,
         }
+    }
+
+    /// Where its spend belongs.
+    pub(super) fn attribution(&self) -> &Attribution {
+        &self.attribution
+    }
+
+    /// Its command as Codex would understand it, if it is one.
+    pub(super) fn invocation(&self) -> Option<&Invocation> {
+        self.invocation.as_ref()
+    }
+
+    /// It was started with govern's hooks.
+    pub(super) fn has_hooks(&self) -> bool {
+        self.has_hooks
+    }
+
+    /// How its command ended.
+    pub(super) fn status(&self) -> Option<Status> {
+        self.status
+    }
+
+    /// Its command has ended.
+    pub(super) fn exited(&mut self, status: Status) {
+        self.status = Some(status);
+    }
+
+    /// A signal ended its command, or a launcher tells by the code that one has.
+    pub(super) fn is_signalled(&self) -> bool {
+        self.status.is_some_and(|status| Exit::from(status).code() > 128)
+    }
+
+    /// Set once it is over.
+    pub(super) fn finished(&self) -> Option<&Finished> {
+        self.finished.as_ref()
+    }
+
+    /// Its end was ordered.
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending
+    }
+
+    /// Its end is ordered; says whether it was before.
+    pub(super) fn end(&mut self) -> bool {
+        std::mem::replace(&mut self.ending, true)
     }
 
     /// The command from its beginning, what it reads, and the thread it goes on with.
@@ -142,7 +183,7 @@ impl Ward {
     /// What `govern resume` would start, when it is known and has changed.
     pub(super) fn new_going_on(&mut self, agent: &Agent, root: Option<&ThreadId>) -> Option<String> {
         let thread = agent.root.as_ref().or(root)?;
-        let argv = self.invocation.as_ref()?.resume_with(thread, agent.routed.as_ref(), GO_ON).ok()?;
+        let argv = self.invocation()?.resume_with(thread, agent.routed.as_ref(), GO_ON).ok()?;
         let now = self.keep.as_ref()?(thread, codex::redacted(&argv));
         let changed = self.kept.as_ref() != Some(&now);
         changed.then(|| self.kept.insert(now).clone())
@@ -150,7 +191,7 @@ impl Ward {
 }
 
 /// What an agent of a fleet declared, for the run's chain.
-fn registered(setup: &AgentSetup) -> EventKind {
+pub(super) fn registered(setup: &AgentSetup) -> EventKind {
     let Registration { spend, responses, minutes, tier, priority } = setup.registration.clone();
     EventKind::Registered {
         spend: spend.map(|spend| spend.amount),
@@ -160,16 +201,5 @@ fn registered(setup: &AgentSetup) -> EventKind {
         tier,
         priority: priority.get(),
         needs: setup.needs.clone(),
-    }
-}
-
-impl Supervisor {
-    /// Writes down who is there and what each declared, before any of them is started.
-    pub(super) fn note_registrations(&mut self) {
-        for name in self.order.clone() {
-            if let Some(registered) = self.governor.agent(&name).map(|agent| registered(&agent.setup)) {
-                self.note_of(&name, registered);
-            }
-        }
     }
 }

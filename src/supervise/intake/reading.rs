@@ -7,22 +7,22 @@ use std::path::{Path, PathBuf};
 use crate::clock;
 use crate::decide::message::Input;
 use crate::model::event::EventKind;
-use crate::model::{AgentName, Billing, FileId, ProcessIdentity, Response, recorded_at};
-use crate::policy::cost::{billed, cost};
+use crate::model::{AgentName, FileId, Response};
 use crate::process::{self, Process, Role};
+use crate::supervise::context::Context;
 use crate::tail::held::file_at;
-use crate::tail::login::Login;
 use crate::tail::watch::Notice;
 use crate::tail::{Alteration, Held};
-use crate::usage::meter::Answer;
 use crate::work::Classed;
 
-use super::sessions::{Change, Found, Reading, Reads, Unclaimed};
-use super::supervisor::Supervisor;
+use super::Intake;
+use super::commands::read_commands;
+use super::sessions::{Change, Reading, Reads, Unclaimed};
+use super::unseen::observed;
 
-impl Supervisor {
+impl Intake {
     /// Reads what is new in the files that changed.
-    pub(super) fn touched(&mut self, first: Notice) -> Vec<Input> {
+    pub(in crate::supervise) fn touched(&mut self, first: Notice, context: &mut Context<'_>) -> Vec<Input> {
         let mut paths: BTreeSet<PathBuf> = BTreeSet::new();
         let mut inputs = Vec::new();
         for notice in std::iter::once(first).chain(self.sessions.pending()) {
@@ -32,16 +32,16 @@ impl Supervisor {
                 }
                 Notice::Trouble(what) => {
                     let what = format!("session files can no longer be watched ({what})");
-                    inputs.extend(self.of_all(|agent| Input::Blind { agent, what: what.clone() }));
+                    inputs.extend(context.agents.of_all(|agent| Input::Blind { agent, what: what.clone() }));
                 }
             }
         }
-        inputs.extend(self.full_disk());
+        inputs.extend(self.full_disk(context));
         let now = clock::monotonic();
         let touched: Vec<(PathBuf, Option<FileId>)> =
             paths.into_iter().map(|path| (path.clone(), file_at(&path))).collect();
         if touched.iter().any(|(_, id)| id.is_some_and(|id| self.sessions.is_news(id, now))) {
-            inputs.extend(self.claim_open());
+            inputs.extend(self.claim_open(context));
         }
         let mut ours: BTreeSet<FileId> = BTreeSet::new();
         for (path, id) in touched {
@@ -51,7 +51,7 @@ impl Supervisor {
             }
         }
         for id in ours {
-            inputs.extend(self.read(id));
+            inputs.extend(self.read(id, context));
         }
         inputs
     }
@@ -62,10 +62,10 @@ impl Supervisor {
     }
 
     /// Takes every session file that a process of an agent has open.
-    pub(super) fn claim_open(&mut self) -> Vec<Input> {
-        let mut inputs = self.ended_without_file();
+    pub(super) fn claim_open(&mut self, context: &mut Context<'_>) -> Vec<Input> {
+        let mut inputs = self.spend.ended_without_file();
         let mut open = BTreeSet::new();
-        let owned = self.owned();
+        let owned = context.processes.owned();
         let parent_of = |child: &Process| {
             owned.iter().find(|(process, _)| process.identity.pid == child.parent).map(|(process, _)| *process)
         };
@@ -75,7 +75,7 @@ impl Supervisor {
             let files = match files {
                 Ok(files) => files,
                 Err(error) => {
-                    inputs.extend(self.hidden(process, &agent, &error));
+                    inputs.extend(self.hidden(process, &agent, &error, context));
                     continue;
                 }
             };
@@ -85,7 +85,7 @@ impl Supervisor {
                 if is_new {
                     if self.sessions.knows_name_of(&file.path) {
                         // What the file that had the name until now has shown does not count again.
-                        inputs.extend(self.read_all());
+                        inputs.extend(self.read_all(context));
                     }
                     let claimed = Held::open_through(&file.link, file.id, file.path.clone()).map_err(Unclaimed::from);
                     match claimed.and_then(|held| self.sessions.claim(held, &agent)) {
@@ -100,19 +100,19 @@ impl Supervisor {
                 }
                 let writer = process::writer_of(process, file.id, parent_of);
                 // What its command line tells comes before what it has shown.
-                if !self.glanced.has_looked_at(writer.identity) {
-                    inputs.extend(self.looked_at(vec![(writer, agent.clone())]));
+                if !self.glances.has_looked_at(writer.identity) {
+                    inputs.extend(self.read_commands(vec![(writer, agent.clone())], context));
                 }
                 // And that it is seen, before what is seen: else its request would count twice, as that of a Codex which has
                 // shown nothing yet and as its thread's.
-                inputs.extend(self.observed(&agent, writer.identity));
+                inputs.extend(observed(&agent, writer.identity, context));
                 if is_new {
-                    inputs.extend(self.read(file.id));
+                    inputs.extend(self.read(file.id, context));
                 }
-                self.is_writer(&agent, writer.identity, &file);
+                self.unseen.is_writer(&agent, writer.identity, &file);
             }
         }
-        inputs.extend(self.stuck());
+        inputs.extend(self.unseen.stuck());
         // What a hidden one writes is named by its hooks.
         if self.hidden.is_empty() {
             self.sessions.are_written(&open);
@@ -122,7 +122,7 @@ impl Supervisor {
         if !open.is_empty() {
             for id in self.sessions.at_work() {
                 if !open.contains(&id) {
-                    inputs.extend(self.read(id));
+                    inputs.extend(self.read(id, context));
                     if let Some((change, cut_off)) = self.sessions.rest(id) {
                         let agent = change.agent.clone();
                         inputs.push(phase(change));
@@ -134,38 +134,42 @@ impl Supervisor {
         inputs
     }
 
-    /// What a Codex spends can be seen, by whatever file: told once for each process.
-    pub(super) fn observed(&self, agent: &AgentName, process: ProcessIdentity) -> Option<Input> {
-        // The Codex of a governor model is nobody's agent.
-        let is_news = self.governor.agent(agent).is_some() && !self.governor.sees_spend_of(process);
-        is_news.then(|| Input::CodexObserved { agent: agent.clone(), process })
+    /// What the command lines of Codexes tell.
+    pub(super) fn read_commands(&mut self, codexes: Vec<(Process, AgentName)>, context: &Context<'_>) -> Vec<Input> {
+        read_commands(codexes, (&mut self.sessions, &mut self.glances, &mut self.unseen), context)
     }
 
     /// A Codex whose open files this user may not look at: told once, unless a hook of govern's will name its file.
-    fn hidden(&mut self, process: Process, agent: &AgentName, error: &std::io::Error) -> Option<Input> {
+    fn hidden(
+        &mut self,
+        process: Process,
+        agent: &AgentName,
+        error: &std::io::Error,
+        context: &Context<'_>,
+    ) -> Option<Input> {
         if process.role() != Role::Codex || !self.hidden.insert(process.identity) {
             return None;
         }
-        let has_hooks = self.wards.get(agent).is_some_and(|ward| ward.invocation.is_some());
+        let has_hooks = context.agents.get(agent).is_some_and(|agent| agent.invocation().is_some());
         let what = format!("what codex (process {}) has open cannot be looked at ({error})", process.identity.pid);
         (!has_hooks).then(|| Input::Blind { agent: agent.clone(), what })
     }
 
     /// Codex goes on without a session file where it cannot write one.
-    pub(super) fn full_disk(&mut self) -> Vec<Input> {
+    pub(super) fn full_disk(&mut self, context: &Context<'_>) -> Vec<Input> {
         let Some(folder) = self.sessions.newly_full() else { return Vec::new() };
         let what = format!("the disk under `{}` is full: sessions cannot be written", folder.display());
-        self.of_all(|agent| Input::Blind { agent, what: what.clone() })
+        context.agents.of_all(|agent| Input::Blind { agent, what: what.clone() })
     }
 
-    fn read(&mut self, id: FileId) -> Vec<Input> {
+    fn read(&mut self, id: FileId, context: &mut Context<'_>) -> Vec<Input> {
         let read = self.sessions.read(id);
-        self.understand_all(vec![(id, read)])
+        self.understand_all(vec![(id, read)], context)
     }
 
     /// Reads all files of ours to their end: before a decision that ends something.
-    pub(super) fn drain(&mut self) -> Vec<Input> {
-        let mut inputs = self.claim_open();
+    pub(in crate::supervise) fn drain(&mut self, context: &mut Context<'_>) -> Vec<Input> {
+        let mut inputs = self.claim_open(context);
         for notice in self.sessions.pending() {
             if let Notice::Touched(path) = notice
                 && file_at(&path).is_some_and(|id| !self.sessions.owns(id))
@@ -173,30 +177,30 @@ impl Supervisor {
                 let _claimed = self.claim_by_lineage(&path);
             }
         }
-        inputs.extend(self.read_all());
-        inputs.extend(self.full_disk());
+        inputs.extend(self.read_all(context));
+        inputs.extend(self.full_disk(context));
         inputs
     }
 
     /// Reads what is new in all files that are known to be ours.
-    pub(super) fn read_all(&mut self) -> Vec<Input> {
+    pub(super) fn read_all(&mut self, context: &mut Context<'_>) -> Vec<Input> {
         let read = self.sessions.read_all();
-        self.understand_all(read)
+        self.understand_all(read, context)
     }
 
-    /// As [`Supervisor::drain`], with last lines that nobody will finish: when all writers are gone.
-    pub(super) fn drain_to_the_end(&mut self) -> Vec<Input> {
-        let mut inputs = self.drain();
+    /// As [`Intake::drain`], with last lines that nobody will finish: when all writers are gone.
+    pub(in crate::supervise) fn drain_to_the_end(&mut self, context: &mut Context<'_>) -> Vec<Input> {
+        let mut inputs = self.drain(context);
         let rest = self.sessions.finish_all();
-        inputs.extend(self.understand_all(rest));
+        inputs.extend(self.understand_all(rest, context));
         inputs
     }
 
-    fn understand_all(&mut self, read: Vec<(FileId, Reads)>) -> Vec<Input> {
+    fn understand_all(&mut self, read: Vec<(FileId, Reads)>, context: &mut Context<'_>) -> Vec<Input> {
         let mut inputs = Vec::new();
         for (id, readings) in read {
             match readings {
-                Ok(readings) => inputs.extend(self.understand(readings)),
+                Ok(readings) => inputs.extend(self.understand(readings, context)),
                 Err(error) => inputs
                     .extend(self.sessions.newly_unreadable(id).map(|(agent, path)| unreadable(&agent, &path, &error))),
             }
@@ -205,114 +209,74 @@ impl Supervisor {
     }
 
     /// Something was done to a file of ours. What becomes of one that nobody writes any more is no matter.
-    fn altered(&mut self, agent: AgentName, id: FileId, path: &Path, how: Alteration) -> Option<Input> {
+    fn altered(
+        &mut self,
+        (agent, id): (AgentName, FileId),
+        path: &Path,
+        how: Alteration,
+        context: &mut Context<'_>,
+    ) -> Option<Input> {
         let writes = |process: &Process| process::writes(process.identity.pid, id);
-        let written = !self.hidden.is_empty() || self.owned().iter().any(|(process, _)| writes(process));
+        let written = !self.hidden.is_empty() || context.processes.owned().iter().any(|(process, _)| writes(process));
         self.sessions.is_written(id, written);
         let what = format!("session file `{}` {} while Codex writes it", path.display(), how.text());
         (written || matches!(how, Alteration::Rewritten | Alteration::Foreign))
             .then_some(Input::Altered { agent, what })
     }
 
-    fn understand(&mut self, readings: Vec<Reading>) -> Vec<Input> {
+    fn understand(&mut self, readings: Vec<Reading>, context: &mut Context<'_>) -> Vec<Input> {
         let mut inputs = Vec::new();
         let mut moved = BTreeSet::new();
         let mut is_awaited = false;
         let mut stands: Option<Change> = None;
-        let now = self.moment().uptime;
+        let now = context.run.moment().uptime;
         for reading in readings {
             match reading {
-                Reading::Thread(found) => self.found(&found),
+                Reading::Thread(found) => self.spend.found(&found, context.journal),
                 Reading::Did(agent, deed) => {
-                    self.working.did(&agent, now, deed);
+                    self.progress.did(&agent, now, deed);
                     moved.insert(agent);
                 }
-                Reading::Ran(agent, file, tool) => inputs.extend(self.ran(agent, file, tool)),
-                Reading::Window(agent, thread, tokens) => self.working.window(&agent, &thread, tokens),
+                Reading::Ran(agent, file, tool) => inputs.extend(self.callers.ran((agent, file, tool), context)),
+                Reading::Window(agent, thread, tokens) => self.progress.window(&agent, &thread, tokens),
                 Reading::Plan(agent, windows) => inputs.push(Input::Plan { agent, windows }),
                 Reading::Answered { agent, answer, home, plan, work } => {
                     moved.insert(agent.clone());
                     // What was done before is known when its answer is judged.
-                    inputs.extend(self.working.news());
-                    inputs.extend(self.answered_uncounted(&agent, &answer.thread));
-                    is_awaited |= self.governor.awaits_one_of(&agent);
+                    inputs.extend(self.progress.news());
+                    inputs.extend(self.callers.answered_uncounted((&agent, &answer.thread), &self.sessions, context));
+                    is_awaited |= context.governor.awaits_one_of(&agent);
                     let stands = stands.take();
-                    if self.is_told_first(&agent, &answer) {
+                    if self.spend.is_told_first(&agent, &answer, context.journal) {
                         inputs.extend(stands.map(|change| phase(Change { by_answer: false, ..change })));
                         let responses = vec![(answer.thread.clone(), answer.key.clone())];
                         inputs.push(Input::Classed { agent, classed: Classed { class: work, responses } });
                         continue;
                     }
                     inputs.extend(stands.map(phase));
-                    let response = self.price(agent, answer, &home, plan.as_deref());
+                    let response = self.spend.price(agent, answer, (&home, plan.as_deref()), context);
                     inputs.push(Input::Responded(Box::new(Response { work: Some(work), ..response })));
                 }
                 Reading::Classed(agent, classed) => inputs.push(Input::Classed { agent, classed }),
                 Reading::Phase(change) if change.by_answer => stands = Some(change),
                 Reading::Phase(change) => inputs.push(phase(change)),
-                Reading::Altered { agent, id, path, how } => inputs.extend(self.altered(agent, id, &path, how)),
+                Reading::Altered { agent, id, path, how } => {
+                    inputs.extend(self.altered((agent, id), &path, how, context))
+                }
                 Reading::Unanswered(agent, thread) => inputs.push(Input::Unanswered { agent, thread }),
                 Reading::Untold(agent, thread) => inputs.push(Input::Untold { agent, thread }),
                 Reading::Skipped { path, lines, reason } => {
-                    self.skipped += lines;
                     let path = path.display().to_string();
-                    self.note(EventKind::Skipped { path, lines, reason });
+                    context.journal.note(EventKind::Skipped { path, lines, reason });
                 }
             }
         }
-        inputs.extend(self.progress(moved));
+        inputs.extend(self.progress.after(moved, now));
         // A Codex that goes on with a thread that was known may be gone before the tree is looked through.
         if is_awaited {
-            inputs.extend(self.claim_open());
+            inputs.extend(self.claim_open(context));
         }
         inputs
-    }
-
-    fn found(&mut self, found: &Found) {
-        let billing = self.billing(&found.home, found.provider.as_deref(), found.plan.as_deref());
-        let seen = EventKind::ThreadSeen {
-            thread: found.thread.clone(),
-            root: found.root.clone(),
-            parent: found.parent.clone(),
-            path: found.path.display().to_string(),
-            codex: found.codex.clone(),
-            billing,
-            role: found.role.clone(),
-        };
-        self.note_of(&found.agent, seen);
-    }
-
-    pub(super) fn billing(&mut self, home: &Path, provider: Option<&str>, plan: Option<&str>) -> Billing {
-        self.logins.entry(home.to_owned()).or_insert_with(|| Login::of(home)).billing(provider, plan)
-    }
-
-    pub(super) fn price(&mut self, agent: AgentName, answer: Answer, home: &Path, plan: Option<&str>) -> Response {
-        let billing = self.billing(home, answer.provider.as_deref(), plan);
-        let billing = billed(&self.prices, billing, answer.model.as_ref());
-        let own = self.wards.get(&agent).map(|ward| ward.attribution.clone());
-        let asked = || self.advising.as_ref().map(|advising| advising.adviser.attribution.clone());
-        let attribution = own.or_else(asked).unwrap_or_default();
-        let unpriced = &self.governor.policy().models.unpriced;
-        let cost =
-            cost(&self.prices, unpriced, billing, answer.model.as_ref(), &answer.tier, answer.at, &answer.tokens);
-        Response {
-            run: Some(self.run.clone()),
-            agent: Some(agent),
-            thread: answer.thread,
-            root: answer.root,
-            key: answer.key,
-            at: recorded_at(answer.at, clock::now()),
-            model: answer.model,
-            provider: answer.provider,
-            tier: answer.tier,
-            tokens: answer.tokens,
-            cost,
-            basis: answer.basis,
-            billing,
-            attribution,
-            source: crate::model::Source::Record,
-            work: None,
-        }
     }
 }
 

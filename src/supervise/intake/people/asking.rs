@@ -19,7 +19,7 @@ use crate::ui::prompt::{Asked, Prompt};
 const SEEN: Duration = Duration::from_millis(500);
 
 /// At most one question is on the screen.
-pub(super) struct Asking {
+pub(in crate::supervise) struct Asking {
     allowed: bool,
     /// The terminal, where the agent takes the whole screen: it is borrowed for the question.
     screen: Option<Terminal>,
@@ -49,7 +49,7 @@ struct Open {
 
 impl Asking {
     /// `allowed`: there is a terminal to ask at. `screen`: it, if the agent takes it whole.
-    pub(super) fn new(allowed: bool, screen: Option<Terminal>) -> Self {
+    pub(in crate::supervise) fn new(allowed: bool, screen: Option<Terminal>) -> Self {
         let (send, answers) = mpsc::unbounded_channel();
         Self {
             allowed,
@@ -64,7 +64,7 @@ impl Asking {
     }
 
     /// The agent goes on: it gets its screen back, if that was borrowed.
-    pub(super) fn give_back_screen(&mut self) {
+    pub(in crate::supervise) fn give_back_screen(&mut self) {
         if let (Some(screen), Some(lent)) = (&self.screen, self.lent.take())
             && let Some(shorter) = screen.give_back(&lent)
         {
@@ -76,28 +76,28 @@ impl Asking {
     }
 
     /// The agent's screen is in govern's hands.
-    pub(super) fn has_screen(&self) -> bool {
+    pub(in crate::supervise) fn has_screen(&self) -> bool {
         self.lent.is_some()
     }
 
     /// A question stands on the screen.
-    pub(super) fn is_on_screen(&self) -> bool {
+    pub(in crate::supervise) fn is_on_screen(&self) -> bool {
         let open = self.waiting.as_ref().and_then(|waiting| waiting.open.as_ref());
         open.is_some_and(|open| !open.task.is_finished() && open.prompt.may_ask())
     }
 
     /// The question that waits for an answer here.
-    pub(super) fn approval(&self) -> Option<ApprovalId> {
+    pub(in crate::supervise) fn approval(&self) -> Option<ApprovalId> {
         self.waiting.as_ref().map(|waiting| waiting.question.approval)
     }
 
     /// The agent that it is about.
-    pub(super) fn agent(&self) -> Option<&AgentName> {
+    pub(in crate::supervise) fn agent(&self) -> Option<&AgentName> {
         self.waiting.as_ref().map(|waiting| &waiting.question.agent)
     }
 
     /// Puts the next question that still waits, where none is on the screen.
-    pub(super) fn put_next(&mut self, waits: impl Fn(ApprovalId) -> bool) {
+    pub(in crate::supervise) fn put_next(&mut self, waits: impl Fn(ApprovalId) -> bool) {
         self.later.retain(|(question, _)| waits(question.approval));
         while self.waiting.is_none() {
             let Some((mut question, until)) = self.later.pop_front() else { break };
@@ -120,7 +120,7 @@ impl Asking {
 
     /// Puts a question, if there is a terminal to put it to; says whether it can be seen there at once. That of another
     /// agent is put later.
-    pub(super) fn put(&mut self, question: Question) -> bool {
+    pub(in crate::supervise) fn put(&mut self, question: Question) -> bool {
         let until = question.left.and_then(|left| clock::monotonic().checked_add(left));
         if self.agent().is_some_and(|agent| *agent != question.agent) {
             self.later.push_back((question, until));
@@ -135,7 +135,7 @@ impl Asking {
     }
 
     /// govern was stopped and goes on, perhaps in the foreground: the question is put again.
-    pub(super) fn put_again(&mut self) {
+    pub(in crate::supervise) fn put_again(&mut self) {
         let Some(mut waiting) = self.waiting.take() else { return };
         if let Some(open) = waiting.open.take() {
             open.task.abort();
@@ -166,7 +166,7 @@ impl Asking {
     }
 
     /// An answer came from elsewhere: this is said where the question stood when it is taken back.
-    pub(super) fn became(&mut self, what: String) {
+    pub(in crate::supervise) fn became(&mut self, what: String) {
         if let Some(waiting) = &mut self.waiting {
             waiting.became = Some(what);
         }
@@ -174,7 +174,7 @@ impl Asking {
 
     /// Takes the question back. What was typed and not read is dropped when this returns, so that nobody else
     /// reads half an answer. `otherwise` is said where nobody told what [`Asking::became`] of it.
-    pub(super) fn take_back(&mut self, otherwise: Option<&str>) {
+    pub(in crate::supervise) fn take_back(&mut self, otherwise: Option<&str>) {
         let Some(Waiting { became, open: Some(open), .. }) = self.waiting.take() else { return };
         let unanswered = !open.task.is_finished();
         open.task.abort();
@@ -185,7 +185,7 @@ impl Asking {
     }
 
     /// The next answer. Nothing is lost when the wait is given up.
-    pub(super) async fn answer(&mut self) -> (ApprovalId, Answer) {
+    pub(in crate::supervise) async fn answer(&mut self) -> (ApprovalId, Answer) {
         match self.answers.recv().await {
             Some(answer) => answer,
             // INVARIANT: `send` lives as long as `self`, so the channel never ends.

@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::decide::Governor;
 use crate::decide::message::Input;
 use crate::model::{AgentName, FileId, ProcessIdentity};
 use crate::process::{self, SessionFile};
 use crate::tail::locate;
 
-use super::supervisor::Supervisor;
+use crate::supervise::context::Context;
 
 /// What is known of Codexes that were not seen to write anything.
 #[derive(Default)]
@@ -40,7 +41,7 @@ struct Waiting {
     connected: bool,
 }
 
-impl Supervisor {
+impl Unseen {
     /// A Codex was found that will have threads: does it ask the model of itself, and does it need no session file?
     pub(super) fn will_write(
         &mut self,
@@ -51,23 +52,23 @@ impl Supervisor {
         let folders = if needs_none { Vec::new() } else { folders_of(codex.pid) };
         let waiting = Waiting { agent: agent.clone(), folders, works, connected: false };
         let said = waiting.cannot_write(codex);
-        self.unseen.waiting.insert(codex, waiting);
+        self.waiting.insert(codex, waiting);
         said
     }
 
     /// This process was seen to have this session file open.
     pub(super) fn is_writer(&mut self, agent: &AgentName, writer: ProcessIdentity, file: &SessionFile) {
-        let told = self.unseen.writers.get(&file.id).is_some_and(|known| known.told);
+        let told = self.writers.get(&file.id).is_some_and(|known| known.told);
         let known = Writer { agent: agent.clone(), process: writer, path: file.path.clone(), told };
-        self.unseen.writers.insert(file.id, known);
+        self.writers.insert(file.id, known);
     }
 
     /// Session files that can grow no more while their writers live: Codex goes on without them, closed or not, and what it
     /// spends from here on would not be seen. Told once.
     pub(super) fn stuck(&mut self) -> Vec<Input> {
         let mut inputs = Vec::new();
-        self.unseen.writers.retain(|_, writer| process::alive(writer.process));
-        for Writer { agent, process, path, told } in self.unseen.writers.values_mut().filter(|writer| !writer.told) {
+        self.writers.retain(|_, writer| process::alive(writer.process));
+        for Writer { agent, process, path, told } in self.writers.values_mut().filter(|writer| !writer.told) {
             if let Some(why) = process::cannot_grow(process.pid, path) {
                 *told = true;
                 let what = format!("session file `{}` can grow no more: {why}", path.display());
@@ -79,10 +80,9 @@ impl Supervisor {
 
     /// Looks at those of which nothing was seen yet: the way to their sessions may be shut since, and one that is gone
     /// shows nothing more.
-    pub(super) fn unseen(&mut self) -> Vec<Input> {
+    pub(super) fn look(&mut self, governor: &Governor) -> Vec<Input> {
         let mut inputs = Vec::new();
-        let governor = &self.governor;
-        self.unseen.waiting.retain(|codex, waiting| {
+        self.waiting.retain(|codex, waiting| {
             if !governor.enforces() || !governor.awaits(*codex) {
                 return false;
             }
@@ -105,28 +105,32 @@ impl Supervisor {
     }
 }
 
-impl Supervisor {
-    /// The agent's command has ended, and nothing of its Codex was seen. One that was started with hooks, and calls them
-    /// before each request, has sent none, whatever it failed at.
-    pub(super) fn asked_nothing(&self, agent: &AgentName, news: &[Input]) -> Option<Input> {
-        let is_seen =
-            |input: &Input| matches!(input, Input::CodexObserved { .. } | Input::Responded(_) | Input::Hook(_));
-        let unseen = !news.iter().any(is_seen) && self.governor.was_never_asked(agent);
-        if !unseen && !self.governor.lost_before_any_call(agent) {
-            return None;
-        }
-        let ward = self.wards.get(agent).filter(|ward| ward.has_hooks)?;
-        let asks_first = ward.invocation.as_ref().is_some_and(self.tells);
-        asks_first.then(|| Input::AskedNothing(agent.clone()))
-    }
-}
-
 impl Waiting {
     fn cannot_write(&self, codex: ProcessIdentity) -> Option<Input> {
         let why = process::cannot_write_in(codex.pid, &self.folders)?;
         let what = format!("codex (process {}) cannot write session files ({why})", codex.pid);
         Some(Input::CodexHides { agent: self.agent.clone(), codex, what })
     }
+}
+
+/// The agent's command has ended, and nothing of its Codex was seen. One that was started with hooks, and calls them
+/// before each request, has sent none, whatever it failed at.
+pub(super) fn asked_nothing(agent: &AgentName, news: &[Input], context: &Context<'_>) -> Option<Input> {
+    let is_seen = |input: &Input| matches!(input, Input::CodexObserved { .. } | Input::Responded(_) | Input::Hook(_));
+    let unseen = !news.iter().any(is_seen) && context.governor.was_never_asked(agent);
+    if !unseen && !context.governor.lost_before_any_call(agent) {
+        return None;
+    }
+    let managed = context.agents.get(agent).filter(|agent| agent.has_hooks())?;
+    let asks_first = managed.invocation().is_some_and(context.run.tells);
+    asks_first.then(|| Input::AskedNothing(agent.clone()))
+}
+
+/// What a Codex spends can be seen, by whatever file: told once for each process.
+pub(super) fn observed(agent: &AgentName, process: ProcessIdentity, context: &Context<'_>) -> Option<Input> {
+    // The Codex of a governor model is nobody's agent.
+    let is_news = context.governor.agent(agent).is_some() && !context.governor.sees_spend_of(process);
+    is_news.then(|| Input::CodexObserved { agent: agent.clone(), process })
 }
 
 /// The folders on the way to a session that a Codex begins now. It makes those that are not there, but not a home that it

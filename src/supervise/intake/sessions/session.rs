@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::super::progress::Deeds;
 use crate::model::{AgentName, FileId, PlanWindow, ThreadId, Timestamp, WorkClass};
 use crate::rollout::{self, Deed, RanTool, SessionName};
-use crate::supervise::working::Deeds;
 use crate::tail::cursor::LONGEST_LINE;
 use crate::tail::session::{home_of, name_is_older, name_of};
 use crate::tail::{Alteration, Held, Whereabouts};
@@ -13,7 +13,7 @@ use crate::usage::meter::{Answer, Counting, Meter, Phase};
 use crate::work::{Classed, LiveTurns, Own};
 
 /// What a session file had to say.
-pub(in crate::supervise) enum Reading {
+pub(in crate::supervise::intake) enum Reading {
     /// It is a thread of this run.
     Thread(Found),
     /// A model answered.
@@ -68,21 +68,21 @@ pub(in crate::supervise) enum Reading {
 }
 
 /// A thread's requests started or ended.
-pub(in crate::supervise) struct Change {
+pub(in crate::supervise::intake) struct Change {
     /// Whose.
-    pub(in crate::supervise) agent: AgentName,
+    pub(in crate::supervise::intake) agent: AgentName,
     /// Which.
-    pub(in crate::supervise) thread: ThreadId,
+    pub(in crate::supervise::intake) thread: ThreadId,
     /// The root of its family, where the file names it.
-    pub(in crate::supervise) root: Option<ThreadId>,
+    pub(in crate::supervise::intake) root: Option<ThreadId>,
     /// How it stands.
-    pub(in crate::supervise) phase: Phase,
+    pub(in crate::supervise::intake) phase: Phase,
     /// The same record tells of an answer, which is read next.
-    pub(in crate::supervise) by_answer: bool,
+    pub(in crate::supervise::intake) by_answer: bool,
 }
 
 /// What one file had to say.
-pub(in crate::supervise) type Reads = std::io::Result<Vec<Reading>>;
+pub(in crate::supervise::intake) type Reads = std::io::Result<Vec<Reading>>;
 
 /// How far a file is read.
 #[derive(Clone, Copy)]
@@ -94,17 +94,17 @@ pub(super) enum Upto {
 }
 
 /// A thread, as its file's first lines tell.
-pub(in crate::supervise) struct Found {
-    pub(in crate::supervise) agent: AgentName,
-    pub(in crate::supervise) thread: ThreadId,
-    pub(in crate::supervise) root: ThreadId,
-    pub(in crate::supervise) parent: Option<ThreadId>,
-    pub(in crate::supervise) path: PathBuf,
-    pub(in crate::supervise) home: PathBuf,
-    pub(in crate::supervise) codex: Option<String>,
-    pub(in crate::supervise) provider: Option<String>,
-    pub(in crate::supervise) plan: Option<String>,
-    pub(in crate::supervise) role: Option<String>,
+pub(in crate::supervise::intake) struct Found {
+    pub(in crate::supervise::intake) agent: AgentName,
+    pub(in crate::supervise::intake) thread: ThreadId,
+    pub(in crate::supervise::intake) root: ThreadId,
+    pub(in crate::supervise::intake) parent: Option<ThreadId>,
+    pub(in crate::supervise::intake) path: PathBuf,
+    pub(in crate::supervise::intake) home: PathBuf,
+    pub(in crate::supervise::intake) codex: Option<String>,
+    pub(in crate::supervise::intake) provider: Option<String>,
+    pub(in crate::supervise::intake) plan: Option<String>,
+    pub(in crate::supervise::intake) role: Option<String>,
 }
 
 /// A thread's file: held open, and counted up to a place in it.

@@ -16,12 +16,11 @@ use crate::policy::rule::{Alert, Policy};
 use crate::rollout::{Deed, DeedKind};
 use crate::usage::work::{Look, Work};
 
-use super::look::{COARSE, Since, leave_out, look};
-use super::supervisor::Supervisor;
+use crate::supervise::look::{COARSE, Since, leave_out, look};
 
 /// Whether what agents do is read beside what they spend.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Deeds {
+pub(in crate::supervise) enum Deeds {
     /// No rule asks for it: it costs nothing.
     PassedOver,
     /// A rule does.
@@ -37,7 +36,7 @@ impl Deeds {
 }
 
 /// The agents' work, as far as a rule needs it.
-pub(super) struct Working {
+pub(in crate::supervise) struct ProgressWatch {
     agents: BTreeMap<AgentName, One>,
     looks: mpsc::UnboundedReceiver<Looked>,
     send: mpsc::UnboundedSender<Looked>,
@@ -46,7 +45,7 @@ pub(super) struct Working {
 }
 
 /// A look that was taken.
-pub(super) struct Looked {
+pub(in crate::supervise) struct Looked {
     agent: AgentName,
     /// By uptime: what it shows is no older.
     began: Duration,
@@ -76,7 +75,7 @@ enum Looks {
     Again,
 }
 
-impl Working {
+impl ProgressWatch {
     /// Nothing seen yet.
     pub(super) fn new(policy: &Policy) -> Self {
         let (send, looks) = mpsc::unbounded_channel();
@@ -98,7 +97,7 @@ impl Working {
     }
 
     /// The next look that was taken.
-    pub(super) async fn looked(&mut self) -> Looked {
+    pub(in crate::supervise) async fn looked(&mut self) -> Looked {
         match self.looks.recv().await {
             Some(looked) => looked,
             // INVARIANT: `send` lives as long as `self`, so the channel never ends.
@@ -127,7 +126,7 @@ impl Working {
     }
 
     /// Looks at an agent's work tree, beside the loop; if a look is being taken, once more after it.
-    fn look(&mut self, agent: &AgentName, began: Duration) {
+    pub(in crate::supervise) fn look(&mut self, agent: &AgentName, began: Duration) {
         let Some(one) = self.agents.get_mut(agent) else { return };
         if one.looks != Looks::No {
             one.looks = Looks::Again;
@@ -165,35 +164,27 @@ impl Working {
         })
         .collect()
     }
-}
 
-impl Supervisor {
     /// What is to be seen of a work tree before its agent has changed it.
-    pub(super) fn look_first(&mut self) {
-        let agents: Vec<AgentName> = self.working.agents.keys().filter(|_| self.working.sees).cloned().collect();
-        agents.iter().for_each(|agent| self.look(agent));
-    }
-
-    /// Looks at an agent's work tree, beside the loop.
-    pub(super) fn look(&mut self, agent: &AgentName) {
-        let now = self.moment().uptime;
-        self.working.look(agent, now);
+    pub(in crate::supervise) fn look_first(&mut self, now: Duration) {
+        let agents: Vec<AgentName> = self.agents.keys().filter(|_| self.sees).cloned().collect();
+        agents.iter().for_each(|agent| self.look(agent, now));
     }
 
     /// After what was read: what the agents have to show, and a look at those that moved, where it is time for one.
-    pub(super) fn progress(&mut self, moved: impl IntoIterator<Item = AgentName>) -> Vec<Input> {
+    pub(super) fn after(&mut self, moved: impl IntoIterator<Item = AgentName>, now: Duration) -> Vec<Input> {
         for agent in moved {
-            if self.working.is_stale(&agent) {
-                self.look(&agent);
+            if self.is_stale(&agent) {
+                self.look(&agent, now);
             }
         }
-        self.working.news()
+        self.news()
     }
 
     /// A look was taken.
-    pub(super) fn looked(&mut self, looked: Looked) -> Vec<Input> {
+    pub(in crate::supervise) fn take(&mut self, looked: Looked, now: Duration) -> Vec<Input> {
         let Looked { agent, began, found, left_out } = looked;
-        let Some(one) = self.working.agents.get_mut(&agent) else { return Vec::new() };
+        let Some(one) = self.agents.get_mut(&agent) else { return Vec::new() };
         let again = std::mem::replace(&mut one.looks, Looks::No) == Looks::Again || left_out;
         match found {
             Ok(found) => {
@@ -204,8 +195,8 @@ impl Supervisor {
             Err(_) => one.work.not_looked(began),
         }
         if again {
-            self.look(&agent);
+            self.look(&agent, now);
         }
-        self.working.news()
+        self.news()
     }
 }

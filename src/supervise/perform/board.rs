@@ -8,7 +8,7 @@ use crate::process;
 use crate::report::bars;
 use crate::ui::Look;
 
-use super::supervisor::Supervisor;
+use crate::supervise::journal::Journal;
 
 /// As often as anybody can read it.
 const OFTEN: Duration = Duration::from_millis(250);
@@ -22,14 +22,14 @@ const ABOVE: usize = 3;
 /// How many lines a window has where nobody says.
 const UNKNOWN_LINES: usize = 24;
 
-/// When to draw.
+/// When to draw how a fleet stands.
 #[derive(Debug, Default)]
-pub(super) struct Redraw {
+pub(in crate::supervise) struct Board {
     due: Option<Instant>,
     last: Option<Instant>,
 }
 
-impl Redraw {
+impl Board {
     /// Something may have changed.
     fn want(&mut self, now: Instant) {
         let soon = self.last.map_or(now, |last| now.max(last + OFTEN));
@@ -42,34 +42,31 @@ impl Redraw {
     }
 
     /// When to look again; `None`: not before something happens.
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub(in crate::supervise) fn due(&self) -> Option<Instant> {
         self.due
     }
-}
 
-impl Supervisor {
     /// After all that happens: a question has the screen to itself, else the lines are drawn soon.
-    pub(super) fn tend_board(&mut self) {
-        if !self.notices.has_board() {
+    pub(in crate::supervise) fn tend(&mut self, is_asking: bool, journal: &mut Journal) {
+        if !journal.notices().has_board() {
             return;
         }
-        if self.asking.is_on_screen() {
-            self.notices.clear();
-            self.redraw.due = None;
+        if is_asking {
+            journal.notices().clear();
+            self.due = None;
         } else {
-            self.redraw.want(clock::monotonic());
+            self.want(clock::monotonic());
         }
     }
 
     /// Draws how the fleet stands.
-    pub(super) fn draw_board(&mut self) {
-        let live = self.governor.live(self.moment());
+    pub(in crate::supervise) fn draw(&mut self, live: &Live, journal: &mut Journal) {
         let lines = process::window_lines().unwrap_or(UNKNOWN_LINES).saturating_sub(ABOVE);
         let look = Look::stderr();
         // The last column of a terminal is left free: not every one waits there before it breaks the line.
         let look = Look { width: look.width.saturating_sub(1), ..look };
-        self.notices.draw(look.rows(&bars::table(&live, lines)));
-        self.redraw.drawn(clock::monotonic(), spends(&live));
+        journal.notices().draw(look.rows(&bars::table(live, lines)));
+        self.drawn(clock::monotonic(), spends(live));
     }
 }
 
@@ -86,7 +83,7 @@ mod tests {
     fn it_is_drawn_at_once_then_four_times_a_second_at_most_and_not_at_all_where_nothing_moves() {
         let begun = clock::monotonic();
         let at = |millis| begun + Duration::from_millis(millis);
-        let mut redraw = Redraw::default();
+        let mut redraw = Board::default();
         assert_eq!(redraw.due(), None);
         redraw.want(at(0));
         assert_eq!(redraw.due(), Some(at(0)));

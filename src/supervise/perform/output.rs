@@ -9,10 +9,11 @@ use crate::process;
 use crate::report::text::printable;
 use crate::ui::Look;
 
-use super::supervisor::Supervisor;
+use crate::supervise::journal::Journal;
+use crate::supervise::run::Run;
 
 /// How often files are looked at.
-pub(super) const OFTEN: Duration = Duration::from_millis(250);
+pub(in crate::supervise) const OFTEN: Duration = Duration::from_millis(250);
 
 /// A line that is longer is shown in parts.
 const LONGEST: usize = 16 * 1024;
@@ -42,25 +43,36 @@ struct Said {
 
 /// The files of all agents.
 #[derive(Default)]
-pub(super) struct Echo {
+pub(in crate::supervise) struct Output {
     sources: Vec<Source>,
     /// All writers are gone: a last line that is not ended is one.
     ended: bool,
 }
 
-impl Echo {
-    pub(super) fn add(&mut self, agent: &AgentName, out: PathBuf, err: PathBuf) {
+impl Output {
+    pub(in crate::supervise) fn add(&mut self, agent: &AgentName, out: PathBuf, err: PathBuf) {
         for (path, stream) in [(out, Stream::Out), (err, Stream::Err)] {
             self.sources.push(Source { agent: agent.clone(), path, stream, read: 0, rest: Vec::new() });
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::supervise) fn is_empty(&self) -> bool {
         self.sources.is_empty()
     }
 
-    pub(super) fn end(&mut self) {
+    pub(in crate::supervise) fn end(&mut self) {
         self.ended = true;
+    }
+
+    /// Shows what agents wrote since. That nobody reads it any more is no reason to stop governing.
+    pub(in crate::supervise) fn show(&mut self, run: &Run, journal: &mut Journal) {
+        if self.is_empty() {
+            return;
+        }
+        let news = self.news(&Prefixes::of(&run.order));
+        if !news.is_empty() {
+            journal.notices().around(|| news.iter().for_each(Said::write));
+        }
     }
 
     /// What is new, each line with its agent before it.
@@ -76,19 +88,6 @@ impl Echo {
             }
         }
         news
-    }
-}
-
-impl Supervisor {
-    /// Shows what agents wrote since. That nobody reads it any more is no reason to stop governing.
-    pub(super) fn show_output(&mut self) {
-        if self.echo.is_empty() {
-            return;
-        }
-        let news = self.echo.news(&Prefixes::of(&self.order));
-        if !news.is_empty() {
-            self.notices.around(|| news.iter().for_each(Said::write));
-        }
     }
 }
 
@@ -189,12 +188,12 @@ mod tests {
     fn what_is_shown_is_whole_lines_and_the_rest_when_all_has_ended() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        let mut echo = Echo::default();
+        let mut echo = Output::default();
         echo.add(&"a".into(), path("a.out"), path("a.err"));
         echo.add(&"longer".into(), path("b.out"), path("b.err"));
         let prefixes =
             Prefixes { names: vec!["a".into(), "longer".into()], out: Look::plain(80), err: Look::plain(80) };
-        let shown = |echo: &mut Echo| echo.news(&prefixes).into_iter().map(|said| said.text).collect::<String>();
+        let shown = |echo: &mut Output| echo.news(&prefixes).into_iter().map(|said| said.text).collect::<String>();
         std::fs::write(path("a.out"), "one\nhal").unwrap();
         std::fs::write(path("b.err"), "oops \u{1b}[2J\n").unwrap();
         assert_eq!(shown(&mut echo), "a      | one\nlonger | oops \u{fffd}[2J\n");

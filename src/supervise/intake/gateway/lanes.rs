@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,25 +15,14 @@ use tokio::sync::oneshot;
 use crate::clock;
 use crate::decide::message::HookId;
 use crate::error::Error;
-use crate::model::{AgentName, Billing, ModelId, ResponseKey, RunId, ServiceTier, ThreadId};
-use crate::net::Client;
+use crate::model::{AgentName, Billing, ModelId, RunId, ServiceTier, ThreadId};
 use crate::process;
 use crate::proxy::talk::{Ask, News, Refused, Verdict};
-use crate::proxy::{Gateway, Setup, Upstreams};
+use crate::proxy::{self, Setup};
+
+use crate::supervise::plan::GatewayPlan;
 
 use super::shim::{CODEX_URL, Shim};
-
-/// What a run's gateway is started with.
-pub struct GatewayPlan {
-    /// The servers that are meant.
-    pub upstreams: Upstreams,
-    /// The Codex that `PATH` leads to, if there is one.
-    pub codex: Option<PathBuf>,
-    /// The way there.
-    pub client: Client,
-    /// What the environment says of proxies: the gateway itself is reached without one.
-    pub no_proxy: Vec<(OsString, OsString)>,
-}
 
 /// How long a program has to end by itself whose request was refused.
 const LEAVES_WITHIN: Duration = Duration::from_secs(10);
@@ -47,7 +36,7 @@ pub(super) fn call_of(number: u64) -> HookId {
 }
 
 /// The request whose call this is; `None`: it is a hook's.
-pub(super) fn number_of(hook: HookId) -> Option<u64> {
+pub(in crate::supervise) fn number_of(hook: HookId) -> Option<u64> {
     (hook.0 & OF_GATEWAY != 0).then_some(hook.0 & !OF_GATEWAY)
 }
 
@@ -71,12 +60,10 @@ pub(super) struct Passenger {
 type Lanes = BTreeMap<String, Vec<Option<u64>>>;
 
 /// The gateway of a run, and what passes it.
-pub(super) struct Passing {
-    gateway: Gateway,
+pub(in crate::supervise) struct Gateway {
+    gateway: proxy::Gateway,
     /// The `codex` of this run, first in `PATH`.
     shim: Option<Shim>,
-    /// The ids of responses that the gateway told of.
-    pub(super) known_ids: BTreeSet<ResponseKey>,
     no_proxy: Vec<(OsString, OsString)>,
     waiting: BTreeMap<u64, oneshot::Sender<Verdict>>,
     under_way: BTreeMap<u64, Passenger>,
@@ -94,15 +81,15 @@ pub(super) struct Passing {
 /// # Errors
 ///
 /// What the system says: nothing is started without it.
-pub(super) fn opened(
+pub(in crate::supervise) fn opened(
     plan: Option<GatewayPlan>,
     (sockets, run): (&Path, &RunId),
     guard: Option<i32>,
     strict: bool,
-) -> Result<Option<Passing>, Error> {
+) -> Result<Option<Gateway>, Error> {
     let Some((GatewayPlan { upstreams, codex, client, no_proxy }, guard)) = plan.zip(guard) else { return Ok(None) };
     let holder = Arc::new(move |ours, theirs| process::holder_below(guard, ours, theirs));
-    let gateway = Gateway::start(Setup { upstreams, client, holder, strict })
+    let gateway = proxy::Gateway::start(Setup { upstreams, client, holder, strict })
         .map_err(|error| Error::new("the gateway cannot listen on this machine's loopback").caused_by(&error))?;
     let shim = match codex {
         Some(codex) => Some(Shim::write(sockets, run, &codex).map_err(|error| {
@@ -110,10 +97,9 @@ pub(super) fn opened(
         })?),
         None => None,
     };
-    Ok(Some(Passing {
+    Ok(Some(Gateway {
         gateway,
         shim,
-        known_ids: BTreeSet::new(),
         no_proxy,
         waiting: BTreeMap::new(),
         under_way: BTreeMap::new(),
@@ -125,16 +111,16 @@ pub(super) fn opened(
 }
 
 /// What the gateway tells next; never, where there is none.
-pub(super) async fn next_news(passing: &mut Option<Passing>) -> Option<News> {
-    match passing {
-        Some(passing) => passing.gateway.next().await,
+pub(in crate::supervise) async fn next_news(gateway: &mut Option<Gateway>) -> Option<News> {
+    match gateway {
+        Some(gateway) => gateway.gateway.next().await,
         None => std::future::pending().await,
     }
 }
 
-impl Passing {
+impl Gateway {
     /// What a command finds in its environment.
-    pub(super) fn environment(&self) -> Vec<(OsString, Option<OsString>)> {
+    pub(in crate::supervise) fn environment(&self) -> Vec<(OsString, Option<OsString>)> {
         let own = ("OPENAI_BASE_URL".into(), Some(self.gateway.url().into()));
         let of_codex = (CODEX_URL.into(), Some(self.gateway.codex_url().into()));
         let path = self.shim.as_ref().map(|shim| ("PATH".into(), Some(shim.before_all())));
@@ -146,7 +132,7 @@ impl Passing {
     }
 
     /// Where a Codex asks.
-    pub(super) fn codex_url(&self) -> &str {
+    pub(in crate::supervise) fn codex_url(&self) -> &str {
         self.gateway.codex_url()
     }
 
@@ -170,7 +156,7 @@ impl Passing {
     }
 
     /// A request may go on.
-    pub(super) fn lets_pass(&mut self, number: u64) {
+    pub(in crate::supervise) fn lets_pass(&mut self, number: u64) {
         if let Some(answer) = self.waiting.remove(&number) {
             // Who hung up meanwhile is told of by that.
             let _gone = answer.send(Verdict::Pass);
@@ -178,7 +164,7 @@ impl Passing {
     }
 
     /// A request may not.
-    pub(super) fn refuses(&mut self, number: u64, why: Refused) {
+    pub(in crate::supervise) fn refuses(&mut self, number: u64, why: Refused) {
         if let Some(answer) = self.waiting.remove(&number) {
             let _gone = answer.send(Verdict::Refuse(why));
         }
@@ -203,7 +189,7 @@ impl Passing {
     }
 
     /// The agent whose budgets a lane counts for.
-    pub(super) fn agent_of(&self, lane: &ThreadId) -> Option<AgentName> {
+    pub(in crate::supervise) fn agent_of(&self, lane: &ThreadId) -> Option<AgentName> {
         self.known.get(lane).cloned()
     }
 
@@ -213,7 +199,7 @@ impl Passing {
     }
 
     /// The agent has asked for something through the gateway.
-    pub(super) fn has_asked(&self, agent: &AgentName) -> bool {
+    pub(in crate::supervise) fn has_asked(&self, agent: &AgentName) -> bool {
         self.asked.contains(agent)
     }
 
@@ -223,23 +209,23 @@ impl Passing {
     }
 
     /// It was to, and is no longer waited for.
-    pub(super) fn has_left(&mut self, agent: &AgentName) -> bool {
+    pub(in crate::supervise) fn has_left(&mut self, agent: &AgentName) -> bool {
         self.leaving.remove(agent).is_some()
     }
 
     /// When somebody has had long enough.
-    pub(super) fn next_leave(&self) -> Option<Instant> {
+    pub(in crate::supervise) fn next_leave(&self) -> Option<Instant> {
         self.leaving.values().min().copied()
     }
 
     /// Those who have had long enough.
-    pub(super) fn who_stays(&self) -> Vec<AgentName> {
+    pub(in crate::supervise) fn who_stays(&self) -> Vec<AgentName> {
         let now = clock::monotonic();
         self.leaving.iter().filter(|(_, until)| **until <= now).map(|(agent, _)| agent.clone()).collect()
     }
 
     /// Ends the gateway; gives all that it tells.
-    pub(super) async fn close(mut self) -> (Vec<News>, Self) {
+    pub(in crate::supervise) async fn close(mut self) -> (Vec<News>, Self) {
         self.gateway.close();
         let mut last = Vec::new();
         while let Some(news) = self.gateway.next().await {
