@@ -75,6 +75,8 @@ pub enum Trigger {
     CacheBelow(u32),
     /// So many responses in a row read much from the cache, said next to nothing, and nothing changed: it polls.
     Waiting(u32),
+    /// It is not as it was in the agent's last runs in its project.
+    Changed(Change),
     /// A turn is under way, and nothing was heard of the agent for so long.
     Idle(Duration),
     /// The next request meets this gate, by its place among the policy's; made where requests are held by signals.
@@ -86,6 +88,15 @@ pub enum Trigger {
         /// Of it.
         share: u32,
     },
+}
+
+/// What may change from run to run without anybody having asked for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The model that answers.
+    Model,
+    /// What the same work costs.
+    Price,
 }
 
 /// What an agent may have to show for its spend.
@@ -112,6 +123,7 @@ impl Alert {
             | Trigger::Failing(_)
             | Trigger::Context(_)
             | Trigger::CacheBelow(_)
+            | Trigger::Changed(_)
             | Trigger::Idle(_)
             | Trigger::Request(_)
             | Trigger::Plan { .. } => false,
@@ -130,6 +142,7 @@ impl Alert {
             | Trigger::Pace { .. }
             | Trigger::Faster(_)
             | Trigger::CacheBelow(_)
+            | Trigger::Changed(_)
             | Trigger::Idle(_)
             | Trigger::Request(_)
             | Trigger::Plan { .. } => false,
@@ -160,9 +173,21 @@ impl fmt::Display for Trigger {
             Self::Context(of) => write!(f, "{} of the context window is used", share(of)),
             Self::Waiting(times) => write!(f, "{times} responses in a row only wait, and nothing changes"),
             Self::CacheBelow(of) => write!(f, "less than {} of the input comes from the cache", share(of)),
+            Self::Changed(Change::Model) => f.write_str("another model answers than in its last runs"),
+            Self::Changed(Change::Price) => f.write_str("the same work costs more or less than in its last runs"),
             Self::Request(_) => f.write_str("the next request meets a gate"),
             Self::Idle(time) => write!(f, "a turn is under way and nothing happens for {}", duration::show(*time)),
             Self::Plan { window, share: of } => write!(f, "{} of the plan's {window} limit is used", share(of)),
+        }
+    }
+}
+
+impl Change {
+    /// As policies spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Price => "price",
         }
     }
 }

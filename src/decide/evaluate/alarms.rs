@@ -17,7 +17,7 @@ use crate::decide::evaluate::alerts::{AlertId, Alerts};
 use crate::decide::evaluate::due::{Due, Source};
 use crate::decide::evaluate::effective::Routable;
 use crate::decide::evaluate::watch::{self, ahead, reached};
-use crate::decide::evaluate::{binding, effective};
+use crate::decide::evaluate::{binding, changed, effective};
 use crate::decide::message::{Effect, Effects, Moment, Timer};
 use crate::decide::people::pause;
 use crate::decide::request_gates;
@@ -107,6 +107,7 @@ fn over(cx: &Context<'_>, agents: &Agents, accounts: &Accounts, who: AgentId, al
             accounts.iter().filter(of).find_map(|account| ahead_of_pace(account, *share, cx.now))
         }
         Trigger::Request(gate) => request_gates::meets_unasked(cx, agents, agent, *gate),
+        Trigger::Changed(change) => changed::since_its_last_runs(cx, agent, *change),
         trigger => watch::over(agent, trigger, cx.now),
     }
 }

@@ -5,6 +5,7 @@ pub(super) mod alert_question;
 pub mod alerts;
 pub(super) mod binding;
 pub(super) mod budgets;
+mod changed;
 pub mod due;
 pub(super) mod effective;
 pub(super) mod fired;

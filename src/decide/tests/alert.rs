@@ -10,7 +10,7 @@ use crate::decide::agents::lifecycle::State;
 use crate::decide::message::Timer;
 use crate::decide::{Effect, Input};
 use crate::model::event::{Answer, Decision, EventKind};
-use crate::model::{AgentName, PlanLength, PlanWindow, Progress, Quantity, Registration, Streak, ThreadId};
+use crate::model::{AgentName, Money, PlanLength, PlanWindow, Progress, Quantity, Registration, Streak, ThreadId};
 
 fn alert(lines: &str) -> String {
     format!("[[alert]]\nname = \"watchful\"\n{lines}\n")
@@ -186,6 +186,65 @@ fn a_cache_that_is_missed_is_told_by_a_thread_s_last_inputs_together() {
         assert_eq!(world.decisions().len(), told, "{number}");
     }
     assert_snapshot!(world.decisions()[0].because[0], @"12% of the input of the last 5 requests came from the cache (watchful)");
+}
+
+/// What an agent's last two runs began with, by this model and at so many times its price of today, in tenths.
+fn began_with(model: &str, tenths: i64, lines: &str) -> World {
+    let mut plan = Plan::of(&alert(lines));
+    let mut first = super::world::response(CODEX, "before", model, 400, super::world::morning());
+    first.cost = match first.cost {
+        crate::model::Cost::Priced(cost) => crate::model::Cost::Priced(Money::from_nanos(cost.nanos() * tenths / 10)),
+        other => other,
+    };
+    plan.firsts.insert(agent(), vec![first.clone(), first]);
+    plan.started()
+}
+
+#[test]
+fn another_model_than_in_the_last_runs_is_told_once_with_what_the_same_work_costs() {
+    let warns = "changed = \"model\"\ndo = \"warn\"";
+    let mut world = began_with("mid", 10, warns);
+    world.works(500);
+    world.works(500);
+    assert_eq!(world.decisions().len(), 1);
+    assert_snapshot!(world.decisions()[0].because[0], @"`dear` answers, where `mid` did in its last runs; the same work costs 2.5× (watchful)");
+    let mut same = began_with("dear", 10, warns);
+    same.works(500);
+    assert_eq!(same.decisions().len(), 0);
+    let mut first_ever = Plan::of(&alert(warns)).started();
+    first_ever.works(500);
+    assert_eq!(first_ever.decisions().len(), 0, "nothing is known of what was before");
+}
+
+#[test]
+fn another_price_than_in_the_last_runs_is_told_and_one_that_only_rounding_changed_is_not() {
+    let warns = "changed = \"price\"\ndo = \"warn\"";
+    let mut dearer = began_with("dear", 5, warns);
+    dearer.works(500);
+    assert_eq!(dearer.decisions().len(), 1);
+    assert_snapshot!(dearer.decisions()[0].because[0], @"the same work costs 2×: 2 first answers of `dear` cost $0.40 in its last runs, and $0.80 by today's prices (watchful)");
+    let mut same = began_with("dear", 10, warns);
+    same.works(500);
+    assert_eq!(same.decisions().len(), 0);
+    // Of another model its own price says nothing.
+    let mut other = began_with("mid", 5, warns);
+    other.works(500);
+    assert_eq!(other.decisions().len(), 0);
+}
+
+#[test]
+fn a_model_that_govern_routed_to_is_no_change() {
+    let mut plan = Plan::of(&format!(
+        "{}[[budget]]\nname = \"each\"\nper = \"run\"\nlimit = \"5 usd\"\nsteps = [{{ at = \"10%\", do = \"route\" }}, \
+         {{ at = \"100%\", do = \"stop\" }}]\n[models]\nladder = [\"dear\", \"mid\"]\n",
+        alert("changed = \"model\"\ndo = \"warn\"")
+    ));
+    plan.firsts.insert(agent(), vec![super::world::response(CODEX, "before", "dear", 400, super::world::morning())]);
+    let mut world = plan.started();
+    world.works(1_000);
+    world.model = "mid".to_owned();
+    world.works(100);
+    assert_eq!(world.decisions().len(), 0);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::policy::mistake::{Notes, Span};
 use crate::policy::percent;
 use crate::policy::plan::PlanShare;
 use crate::policy::rate::Rate;
-use crate::policy::rule::{Act, Alert, Evidence, Trigger};
+use crate::policy::rule::{Act, Alert, Change, Evidence, Trigger};
 use crate::policy::suggest;
 use crate::policy::table::{Keys, Placed, Table, Text, WHOLE, wrong_type};
 
@@ -33,6 +33,7 @@ const KEYS: Keys = Keys {
         "context",
         "cache_below",
         "waiting",
+        "changed",
         "idle",
         "used",
         "only",
@@ -48,8 +49,20 @@ const KEYS: Keys = Keys {
 };
 
 /// What an alert looks at: each has exactly one of these.
-const TRIGGERS: [&str; 11] =
-    ["rate", "pace", "faster", "spend", "failing", "repeated", "context", "cache_below", "waiting", "idle", "used"];
+const TRIGGERS: [&str; 12] = [
+    "rate",
+    "pace",
+    "faster",
+    "spend",
+    "failing",
+    "repeated",
+    "context",
+    "cache_below",
+    "waiting",
+    "changed",
+    "idle",
+    "used",
+];
 
 const ALERT: Doer =
     Doer { of: "an alert", this: "the alert", words: &["warn", "steer", "throttle", "route", "ask", "stop", "kill"] };
@@ -131,6 +144,7 @@ fn one_trigger(key: &str, table: &Table<'_>, notes: &mut Notes) -> Option<Trigge
         "context" => part(table, "context", "\"80%\"", notes).map(Trigger::Context),
         "cache_below" => part(table, "cache_below", "\"20%\"", notes).map(Trigger::CacheBelow),
         "waiting" => waiting(table, notes).map(Trigger::Waiting),
+        "changed" => changed(table, notes).map(Trigger::Changed),
         "idle" => time(&table.text("idle", "\"10m\"", notes)?, notes).map(Trigger::Idle),
         _ => used(table, notes),
     }
@@ -264,6 +278,13 @@ fn waiting(table: &Table<'_>, notes: &mut Notes) -> Option<u32> {
         notes.refuse(&text.span, message, "write such as `waiting = \"30 responses\"`");
     }
     times
+}
+
+/// `model` or `price`.
+fn changed(table: &Table<'_>, notes: &mut Notes) -> Option<Change> {
+    let text = table.text("changed", "\"model\"", notes)?;
+    let choices = [Change::Model, Change::Price].map(|one| (one.as_str(), one));
+    super::choice(&text, "changed", &choices, notes)
 }
 
 /// What is done, and where it wants a model ladder.

@@ -13,12 +13,12 @@ use crate::policy::rule::Trigger;
 use std::time::Duration;
 
 /// Why this trigger is over its mark for the agent, with the figures; `None` where it is not. A budget's pace is told
-/// by its account.
+/// by its account, and what changed by prices.
 pub(in crate::decide) fn over(agent: &Agent, trigger: &Trigger, now: Moment) -> Option<String> {
     let watch = &agent.watch;
     match trigger {
         Trigger::Rate { rate, over } => too_fast(agent, rate, *over, now.uptime),
-        Trigger::Pace { .. } | Trigger::Request(_) => None,
+        Trigger::Pace { .. } | Trigger::Request(_) | Trigger::Changed(_) => None,
         Trigger::Faster(share) => faster(agent, *share, now.uptime),
         Trigger::Without { spend, evidence } => {
             let spent = watch.since(*evidence, spend.unit);
