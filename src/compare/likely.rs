@@ -35,7 +35,7 @@ pub struct Likely {
 
 impl Like {
     /// The same without the first thing that is in common: project, then work, then model. `None`: nothing is left.
-    fn wider(&self) -> Option<Self> {
+    pub(super) fn wider(&self) -> Option<Self> {
         match self {
             Self { project: Some(_), .. } => Some(Self { project: None, ..self.clone() }),
             Self { work: Some(_), .. } => Some(Self { work: None, ..self.clone() }),
