@@ -12,7 +12,7 @@ use super::when::When;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Ledger, reviews};
-use crate::model::{ExceptionId, ExceptionState};
+use crate::model::{ExceptionId, ExceptionState, Timestamp};
 use crate::report::exceptions::{ExceptionReport, ExceptionRow};
 use crate::report::json;
 
@@ -104,6 +104,15 @@ fn list(args: &ExceptionsArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<E
     let report = ExceptionReport { rows, at: here.now, zone, all: args.all };
     put_as(out, here.look, args.format, &report.page(), || json::to_text(&report))?;
     Ok(Exit::Success)
+}
+
+/// All of a time, decided about or not, with advice.
+pub(super) fn rows_of(
+    ledger: &Ledger,
+    (since, until): (Option<Timestamp>, Option<Timestamp>),
+    here: &Here<'_>,
+) -> Result<Vec<ExceptionRow>> {
+    gather::rows(ledger, gather::Wanted { since, until, all: true }, here)
 }
 
 fn decided(args: &DecideArgs, state: ExceptionState, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {

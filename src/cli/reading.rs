@@ -26,6 +26,7 @@ use crate::ui::Look;
 
 mod brakes;
 mod budgets;
+mod html;
 mod trails;
 
 /// A user with a home, a project and perhaps a ledger.

@@ -1,5 +1,9 @@
 //! Owns `govern report`: what was spent, by whatever it is asked by.
 
+mod changed;
+mod html;
+mod savings;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -22,7 +26,8 @@ use crate::report::outputs::Outputs;
 use crate::report::text::count;
 use crate::report::told::told;
 use crate::report::{
-    By, Frame, Handoff, Page, PriceStamp, RunParts, RunReport, RunTally, Session, Summary, Tally, csv, markdown, spend,
+    By, Frame, Handoff, Page, PriceStamp, RunParts, RunReport, RunTally, Savings, Session, Summary, Tally, csv,
+    markdown, spend,
 };
 use crate::tail::locate;
 use crate::usage::price::PriceTable;
@@ -51,6 +56,12 @@ pub struct ReportArgs {
     /// What came of it, too: commits, lines that stand, what was merged, taken back or abandoned
     #[arg(long)]
     pub results: bool,
+    /// What govern's acts saved, too: a range for each, with its rule
+    #[arg(long)]
+    pub savings: bool,
+    /// For whom: only what was spent for a client, a team or a project, without any other name; with `--format html`
+    #[arg(long = "for", value_names = ["client|team|project", "NAME"], num_args = 2)]
+    pub audience: Vec<String>,
     /// How it is written
     #[arg(long, value_enum, default_value_t)]
     pub format: ReportFormat,
@@ -70,6 +81,8 @@ pub enum ReportFormat {
     Markdown,
     /// FOCUS 1.3 (FinOps) as CSV: a row for each day, model, kind of tokens and attribution.
     Focus,
+    /// One file for a browser or a printer; of a run its story.
+    Html,
 }
 
 fn by(word: &str) -> std::result::Result<By, String> {
@@ -84,6 +97,7 @@ fn timezone(name: &str) -> std::result::Result<Tz, String> {
 pub fn run(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
     let zone = args.timezone.map_or_else(|| here.timezone(), Ok)?;
     let mut filter = asked(args, here, zone)?;
+    html::audience(args)?;
     let ledger = here.ledger()?;
     if let (None, Some(prefix)) = (&ledger, &args.run) {
         return Err(Error::new(format!("there is no run `{prefix}`: nothing was recorded yet"))
@@ -102,13 +116,21 @@ pub fn run(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
     if args.format == ReportFormat::Focus {
         return focus(&ledger, &filter, out, here, zone);
     }
-    let alone = args.by.is_empty() && !args.results;
+    if args.format == ReportFormat::Html {
+        match info {
+            Some(info) => html::put_story(args, out, (&ledger, here, zone), info)?,
+            None => html::put_whole(args, out, (&ledger, here, zone), &filter)?,
+        }
+        return Ok(Exit::Success);
+    }
+    let alone = args.by.is_empty() && !args.results && !args.savings;
     if let (Some(info), true, ReportFormat::Table | ReportFormat::Markdown) = (&info, alone, args.format) {
         let report = of_run(&ledger, info.clone(), here, zone)?;
         put_page(args, out, here, &report.page())?;
         return Ok(Exit::Success);
     }
     let mut summary = summed(&ledger, &filter, Tally::new(&wanted(args), zone), (stamp(info.as_ref()), here))?;
+    summary.surprises = changed::surprising(&ledger, &filter, None, here)?;
     summary.decisions = match &info {
         Some(info) if args.format == ReportFormat::Json => told(&events_told(&ledger, &info.id, here)?),
         Some(_) | None => Vec::new(),
@@ -116,6 +138,9 @@ pub fn run(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
     summary.run = info.map(|info| (info.id, info.outcome));
     if args.results {
         add_results(&mut summary, &ledger, &filter, here)?;
+    }
+    if args.savings {
+        summary.savings = Some(savings::savings(&ledger, &filter, (None, zone), here)?);
     }
     put_summary(args, out, here, &summary)?;
     Ok(Exit::Success)
@@ -128,6 +153,11 @@ fn asked(args: &ReportArgs, here: &Here<'_>, zone: Tz) -> Result<Filter> {
         return Err(Error::new(format!("`{what}` says nothing to `--format focus`"))
             .exit(Exit::Usage)
             .hint("leave it out: FOCUS has a row for each day, model, kind of tokens and attribution"));
+    }
+    if let (true, ReportFormat::Csv | ReportFormat::Focus) = (args.savings, args.format) {
+        return Err(Error::new("`--savings` says nothing to a table of rows that a program reads")
+            .exit(Exit::Usage)
+            .hint("write it with `--format json`: `savings` has each act there"));
     }
     let moment = |when: Option<When>| when.and_then(|when| when.resolve(here.now, zone));
     let (since, until) = (moment(args.since), moment(args.until));
@@ -220,11 +250,12 @@ fn put_summary(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>, summary:
     match args.format {
         ReportFormat::Json => put_json(out, summary),
         ReportFormat::Csv => put_lines(out, csv::of_summary(summary)),
-        ReportFormat::Table | ReportFormat::Markdown | ReportFormat::Focus => {
-            let page = match &summary.results {
+        ReportFormat::Table | ReportFormat::Markdown | ReportFormat::Focus | ReportFormat::Html => {
+            let mut page = match &summary.results {
                 Some(outputs) => report::results::page(summary, outputs),
                 None => spend::page(summary),
             };
+            page.blocks.extend(summary.savings.iter().flat_map(|savings| savings.page().blocks));
             put_page(args, out, here, &page)
         }
     }
@@ -233,6 +264,7 @@ fn put_summary(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>, summary:
 fn put_page(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>, page: &Page) -> Result<()> {
     match args.format {
         ReportFormat::Markdown => put(out, &markdown::of_page(page, 2)),
+        ReportFormat::Html => put(out, &report::html::whole::told(page)),
         ReportFormat::Table | ReportFormat::Json | ReportFormat::Csv | ReportFormat::Focus => {
             put(out, &here.look.render(page))
         }
@@ -247,13 +279,16 @@ fn nothing(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>, filter: &Fil
                 Frame { since: filter.since, until: filter.until, span: None, skipped_lines: 0, prices: stamp(None) };
             let mut summary = Tally::new(&wanted(args), zone).finish(frame);
             summary.results = args.results.then(Outputs::default);
+            summary.savings = args.savings.then(|| Savings { rows: Vec::new(), zone });
             put_summary(args, out, here, &summary)?;
         }
         ReportFormat::Focus => {
             let list = PriceTable::embedded();
             put(out, &Charges::new(list, list, zone).to_csv())?;
         }
-        ReportFormat::Table | ReportFormat::Markdown => put_page(args, out, here, &nothing_yet())?,
+        ReportFormat::Table | ReportFormat::Markdown | ReportFormat::Html => {
+            put_page(args, out, here, &nothing_yet())?;
+        }
     }
     Ok(Exit::Success)
 }

@@ -11,6 +11,7 @@
 //!
 //! What is written here is redacted by the caller before; prompts and answers of models never come here.
 
+pub mod acted;
 mod approval;
 mod attended;
 pub mod attributed;

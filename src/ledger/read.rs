@@ -385,6 +385,18 @@ impl Ledger {
         Ok(())
     }
 
+    /// The last so many responses of a time, the newest first.
+    pub fn newest(&self, filter: &Filter, most: u32) -> Result<Vec<Response>, LedgerError> {
+        let sql = format!("{} WHERE u.at >= ?1 AND u.at < ?2 ORDER BY u.at DESC, u.id DESC LIMIT ?3", SELECT);
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        let mut rows = statement.query(params![at_least(filter.since), before(filter.until), most])?;
+        let (mut book, mut found) = (SeriesBook::default(), Vec::new());
+        while let Some(row) = rows.next()? {
+            found.push(Stored::read(row)?.response(&self.conn, &mut book)?);
+        }
+        Ok(found)
+    }
+
     /// How many lines of session files could not be read, by runs and by imports.
     pub fn skipped_lines(&self, filter: &Filter) -> Result<u64, LedgerError> {
         let mut statement = self.conn.prepare_cached(

@@ -7,7 +7,7 @@ use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::status::without_silent;
 use super::text::{count, moment, rfc3339};
 use crate::compare::Advice;
-use crate::model::{BudgetName, Exception, ExceptionState, Review, Timestamp};
+use crate::model::{BudgetName, Exception, ExceptionKind, ExceptionState, Money, Review, Timestamp};
 
 /// Exceptions, for `govern exceptions`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,9 +84,7 @@ impl ExceptionReport {
             })]);
             return page;
         }
-        page.title(format!("Exceptions ({})", self.zone.name()));
-        page.table(self.table());
-        page.list(self.rows.iter().flat_map(Self::lines).collect());
+        page.blocks.extend(self.told().blocks);
         let open = self.rows.iter().find(|row| row.state() == ExceptionState::Open);
         if let Some(row) = open {
             let number = self.rows.iter().filter(|row| row.state() == ExceptionState::Open).count() as u64;
@@ -94,6 +92,31 @@ impl ExceptionReport {
             page.command("govern exceptions review");
             page.command(format!("govern exceptions accept {} --reason \"…\"", row.exception.id));
         }
+        page
+    }
+
+    /// What happened, without what can be done about it here.
+    pub(super) fn told(&self) -> Page {
+        let mut page = Page::default();
+        page.title(format!("Exceptions ({})", self.zone.name()));
+        page.table(self.table());
+        page.list(self.rows.iter().flat_map(Self::lines).collect());
+        page
+    }
+
+    /// How many of each kind there are, and how much was let past limits: without names, reasons and people.
+    pub(super) fn by_kind(&self) -> Page {
+        let mut page = Page::default();
+        page.title("Exceptions");
+        let row = |kind: ExceptionKind| {
+            let of = || self.rows.iter().filter(move |row| row.exception.kind == kind);
+            let amount: Money = of().filter_map(|row| row.exception.amount).sum();
+            let amount = if amount > Money::ZERO { Cell::new(amount.to_string()) } else { Cell::unknown() };
+            (of().count() > 0).then(|| vec![Cell::new(kind.as_str()), Cell::new(of().count().to_string()), amount])
+        };
+        let columns = vec![Column::key("kind", 8), Column::figure("how many"), Column::figure("let past a limit")];
+        let rows = ExceptionKind::ALL.into_iter().filter_map(row).collect();
+        page.table(Table { columns, rows, totals: None });
         page
     }
 
@@ -203,7 +226,6 @@ impl Serialize for ExceptionReport {
 mod tests {
     use super::*;
     use crate::compare::Remedy;
-    use crate::model::{ExceptionKind, Money};
     use crate::ui::Look;
     use crate::ui::checked::tables_are_readable;
 

@@ -9,6 +9,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::summary::{Row, Summary, Totals};
 use super::text::rfc3339;
+use crate::compare::Surprise;
 use crate::results::Results;
 
 /// Pretty, with a line break at the end. Values of this program always serialize; were one not to, the
@@ -90,6 +91,24 @@ impl Serialize for KeyedRow<'_> {
     }
 }
 
+/// What changed since the time before.
+struct Change<'a>(&'a Surprise);
+
+impl Serialize for Change<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (what, model, before, percent) = match self.0 {
+            Surprise::Model { model, before, factor } => ("model", model, Some(before), *factor),
+            Surprise::Price { model, factor } => ("price", model, None, Some(*factor)),
+        };
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("what", what)?;
+        map.serialize_entry("model", model)?;
+        map.serialize_entry("before", &before)?;
+        map.serialize_entry("cost_percent", &percent)?;
+        map.end()
+    }
+}
+
 impl Serialize for Summary {
     /// `govern.report/1`.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -117,6 +136,13 @@ impl Serialize for Summary {
         map.serialize_entry("skipped_lines", &frame.skipped_lines)?;
         if self.run.is_some() {
             map.serialize_entry("decisions", &self.decisions)?;
+        }
+        if !self.surprises.is_empty() {
+            let changes: Vec<Change<'_>> = self.surprises.iter().map(Change).collect();
+            map.serialize_entry("changes", &changes)?;
+        }
+        if let Some(savings) = &self.savings {
+            map.serialize_entry("savings", savings)?;
         }
         map.serialize_entry("prices", &frame.prices)?;
         map.end()

@@ -10,7 +10,7 @@ use super::summary::{Row, Summary, Totals};
 const MOST_PIECES: usize = 92;
 
 /// So many lines a person looks through. Formats for programs have them all.
-const MOST_LINES: usize = 1_000;
+pub(super) const MOST_LINES: usize = 1_000;
 
 /// A row, or what some of them add up to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,10 +46,10 @@ pub(super) fn lines(summary: &Summary) -> Vec<Line> {
     lines
 }
 
-/// The lines that are shown, and of how many the last one is what they add up to. What belongs together stays so.
-pub(super) fn shown(mut lines: Vec<Line>) -> (Vec<Line>, usize) {
+/// So many lines, or a few more, and of how many the last one is what they add up to. What belongs together stays so.
+pub(super) fn shown(mut lines: Vec<Line>, most: usize) -> (Vec<Line>, usize) {
     let is_whole = |line: &Line| line.parent.is_none();
-    let Some(cut) = lines.iter().skip(MOST_LINES).position(is_whole).map(|more| more.saturating_add(MOST_LINES)) else {
+    let Some(cut) = lines.iter().skip(most).position(is_whole).map(|more| more.saturating_add(most)) else {
         return (lines, 0);
     };
     let left_out = lines.split_off(cut);
@@ -138,7 +138,7 @@ mod tests {
         let of = |rows: usize| {
             let mut lines = Vec::new();
             add(&(1..=rows).map(row).collect::<Vec<_>>(), 0, None, &mut lines);
-            shown(lines)
+            shown(lines, MOST_LINES)
         };
         let (lines, left_out) = of(1_000);
         assert_eq!((lines.len(), left_out), (1_000, 0));
@@ -152,7 +152,7 @@ mod tests {
         let one = Row { key: vec![Some("b".into()), Some("c".into())], ..row(7) };
         let mut lines = Vec::new();
         add(&[parts, vec![one]].concat(), 0, None, &mut lines);
-        let (lines, left_out) = shown(lines);
+        let (lines, left_out) = shown(lines, MOST_LINES);
         assert_eq!((lines.len(), left_out, lines.last().unwrap().totals.responses), (1_202, 1, 7));
     }
 

@@ -4,11 +4,12 @@ use super::By;
 use super::by::IMPORTED;
 use super::figures::Figures;
 use super::marks::{Billed, notes};
-use super::outline::{Line, has_gaps, lines, shown};
+use super::outline::{Line, MOST_LINES, has_gaps, lines, shown};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::round::share_outline;
 use super::summary::{Summary, Totals};
 use super::text::moment;
+use crate::compare::Surprise;
 use crate::model::Dimension;
 
 /// The report as a person reads it.
@@ -18,17 +19,24 @@ pub fn page(summary: &Summary) -> Page {
     if summary.rows.is_empty() {
         page.list(vec![Item::note("Nothing was recorded in this time.")]);
     } else {
-        let (table, left_out) = table(summary);
+        let (table, left_out) = table(summary, MOST_LINES);
         page.table(table);
         if left_out > 0 {
             page.list(vec![Item::note("Each is in `--format csv` and `--format json`.")]);
         }
     }
-    let models = summary.unpriced_models.iter().map(Option::as_deref);
-    let mut notes = notes(&summary.totals, Billed::Marked, models, summary.frame.skipped_lines);
+    let mut notes = notes_of(summary);
     notes.extend(of_rows(summary));
     page.list(notes);
     page
+}
+
+/// What must be said beside the sums, whatever the rows are.
+pub(super) fn notes_of(summary: &Summary) -> Vec<Item> {
+    let models = summary.unpriced_models.iter().map(Option::as_deref);
+    let mut notes = notes(&summary.totals, Billed::Marked, models, summary.frame.skipped_lines);
+    notes.extend(summary.surprises.iter().map(surprising));
+    notes
 }
 
 fn title(summary: &Summary) -> String {
@@ -43,6 +51,24 @@ fn title(summary: &Summary) -> String {
         (Some(since), Some(until)) => format!("{} – {}", moment(since, zone), moment(until, zone)),
     };
     format!("Spend, {asked} ({})", zone.name())
+}
+
+/// `gpt-6.2-sol` is new: …
+fn surprising(surprise: &Surprise) -> Item {
+    let times = |hundredths: u64| {
+        let digits = format!("{}.{:02}", hundredths / 100, hundredths % 100);
+        format!("{}×", digits.trim_end_matches('0').trim_end_matches('.'))
+    };
+    Item::warning(match surprise {
+        Surprise::Model { model, before, factor } => {
+            let costs = factor.map(|factor| format!("; the same work costs {}", times(factor))).unwrap_or_default();
+            format!("`{model}` is new in this time: in the 30 days before most was spent on `{before}`{costs}.")
+        }
+        Surprise::Price { model, factor } => {
+            let times = times(*factor);
+            format!("The price of `{model}` has changed: what it did in the 30 days before costs {times} by now.")
+        }
+    })
 }
 
 /// What the rows themselves do not say.
@@ -62,9 +88,9 @@ fn of_rows(summary: &Summary) -> Vec<Item> {
     notes
 }
 
-/// The table, and how many lines its last row stands for.
-fn table(summary: &Summary) -> (Table, usize) {
-    let (lines, left_out) = shown(lines(summary));
+/// The table of so many lines at most, and how many its last row stands for.
+pub(super) fn table(summary: &Summary, most: usize) -> (Table, usize) {
+    let (lines, left_out) = shown(lines(summary), most);
     let all: Vec<&Totals> = lines.iter().map(|line| &line.totals).collect();
     let parents: Vec<Option<usize>> = lines.iter().map(|line| line.parent).collect();
     let figures = Figures::new(&all, &parents, &summary.totals, Billed::Marked);
@@ -84,7 +110,8 @@ fn table(summary: &Summary) -> (Table, usize) {
         cells.extend(figures.row(index));
         let part = |column: &[String]| Cell::new(column.get(index).map_or("", String::as_str));
         cells.extend(bars.as_deref().map(part));
-        cells.extend(shares.as_ref().map(|shares| part(&shares.parts)));
+        let permille = |shown: Cell| shown.share(share_of(line, summary));
+        cells.extend(shares.as_ref().map(|shares| permille(part(&shares.parts))));
         let tone = match line.totals.responses {
             0 => Tone::Quiet,
             _ if line.has_parts => Tone::Strong,
@@ -101,6 +128,12 @@ fn table(summary: &Summary) -> (Table, usize) {
     totals.extend(bars.is_some().then(|| Cell::new("")));
     totals.extend(shares.map(|shares| Cell::toned(shares.total, Tone::Strong)));
     (Table { columns, rows, totals: (!summary.by.is_empty()).then_some(totals) }, left_out)
+}
+
+/// What a line costs of the whole, in thousandths.
+fn share_of(line: &Line, summary: &Summary) -> i64 {
+    let (part, whole) = (i128::from(line.totals.cost.nanos()), i128::from(summary.totals.cost.nanos()));
+    i64::try_from(part.saturating_mul(1_000) / whole.max(1)).unwrap_or(0)
 }
 
 /// A line's values, each in the column of its dimension; what stands above it is not repeated.

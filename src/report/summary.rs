@@ -9,7 +9,9 @@ use super::By;
 use super::by::Pieces;
 use super::outputs::Outputs;
 use super::round::apportion;
+use super::savings::Savings;
 use super::told::Told;
+use crate::compare::Surprise;
 use crate::model::{
     Basis, Billing, Cost, Guess, ModelId, Money, Response, RunId, Slice, Timestamp, Tokens, Unit, Unobserved,
 };
@@ -175,6 +177,10 @@ pub struct Summary {
     pub decisions: Vec<Told>,
     /// What came of it, where that was asked for.
     pub results: Option<Outputs>,
+    /// What govern's acts saved, where that was asked for.
+    pub savings: Option<Savings>,
+    /// What changed since the time before without anybody having asked for it.
+    pub surprises: Vec<Surprise>,
 }
 
 impl Summary {
@@ -278,6 +284,8 @@ impl Tally {
             run: None,
             decisions: Vec::new(),
             results: None,
+            savings: None,
+            surprises: Vec::new(),
         }
     }
 }

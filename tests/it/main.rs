@@ -60,6 +60,7 @@ mod notices;
 mod old;
 mod packages;
 mod page;
+mod paper;
 mod plain;
 mod policy_files;
 mod policy_try;

@@ -174,6 +174,16 @@ impl Browser {
         self.asked.clone()
     }
 
+    /// The page as it is printed on paper of this size, in inches.
+    pub fn printed(&mut self, (width, height): (f64, f64)) -> Vec<u8> {
+        let paper = json!({
+            "paperWidth": width, "paperHeight": height, "printBackground": true, "preferCSSPageSize": false,
+            "displayHeaderFooter": false,
+        });
+        let printed = self.call("Page.printToPDF", paper);
+        STANDARD.decode(printed["data"].as_str().unwrap()).unwrap()
+    }
+
     /// A picture of what is there, as wide as the window, and as long as a page of the manual bears.
     pub fn picture(&mut self, file: &Path) {
         let mut whole = self.call("Page.getLayoutMetrics", json!({}))["cssContentSize"].clone();

@@ -3,7 +3,7 @@
 
 use super::document::{Frame, document};
 use super::markup::{Html, tag};
-use super::{Manner, of_page, of_table};
+use super::{Manner, of_page, of_sums, of_table};
 use crate::report::overview::{Overview, Part, Spent};
 use crate::report::page::Page;
 use crate::report::run_list::RunList;
@@ -53,17 +53,13 @@ impl Front {
         let overview = &self.overview;
         let waits = overview.waiting.rows.len();
         let waiting = if waits == 0 { "nothing".to_owned() } else { waits.to_string() };
-        let sums = [
+        let sums = vec![
             ("Today", overview.today.short(), false),
             ("This month", overview.month.short(), false),
             ("Running", overview.running(), false),
             ("Waiting for an answer", waiting, waits > 0),
         ];
-        let sum = |(name, value, asks): (&str, String, bool)| {
-            let both = [tag("dt").text(name), tag("dd").text(value)];
-            tag("div").class(if asks { "asks" } else { "" }).with(both.into_iter().collect())
-        };
-        tag("dl").class("sums").with(sums.into_iter().map(sum).collect())
+        of_sums(sums)
     }
 
     fn alarms(&self) -> Html {

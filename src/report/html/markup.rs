@@ -91,6 +91,11 @@ impl FromIterator<Html> for Html {
     }
 }
 
+/// A style sheet of the program's own. What somebody else wrote has no place in it: nothing of it is escaped.
+pub(super) fn sheet(rules: &str) -> Html {
+    Html(format!("<style>\n{rules}</style>\n"))
+}
+
 /// A text that means itself, inside an element and inside a quoted attribute. What turns the direction of reading, and
 /// what no page may hold, becomes `�`.
 fn escaped(text: &str) -> String {

@@ -1,11 +1,14 @@
 //! Pure. Pages as HTML: the same blocks that the terminal and Markdown lay out.
 
+pub mod chart;
 pub mod document;
 pub mod door;
 pub mod front;
 pub mod markup;
 pub mod question;
 pub mod run;
+pub mod story;
+pub mod whole;
 
 pub use markup::{Html, tag};
 
@@ -42,6 +45,22 @@ fn of_blocks(blocks: &[Block], title: &str, manner: Manner) -> Html {
         });
     }
     html
+}
+
+/// A few sums side by side, each with its name; `true`: it asks for something.
+fn of_sums(sums: Vec<(&str, String, bool)>) -> Html {
+    let sum = |(name, value, asks): (&str, String, bool)| {
+        let both = [tag("dt").text(name), tag("dd").text(value)];
+        tag("div").class(if asks { "asks" } else { "" }).with(both.into_iter().collect())
+    };
+    tag("dl").class("sums").with(sums.into_iter().map(sum).collect())
+}
+
+/// What is known of a thing, line by line; what is not known is left out.
+fn of_facts<'a>(facts: impl IntoIterator<Item = (&'a str, Option<String>)>) -> Html {
+    let known = facts.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let fact = |(name, value): (&str, String)| [tag("dt").text(name), tag("dd").text(value)].into_iter().collect();
+    tag("dl").class("facts").with(known.map(fact).collect::<Html>())
 }
 
 fn heading(level: u8) -> markup::Tag {

@@ -3,6 +3,7 @@
 
 use super::document::{Frame, document};
 use super::markup::{Html, tag};
+use super::of_facts;
 use crate::model::notice::NoticeQuestion;
 use crate::model::{Notice, Whence};
 
@@ -73,9 +74,7 @@ fn facts(shown: &Shown) -> Html {
         ("folder", whence.folder.clone()),
         ("account", Some(format!("{} on {}", whence.account, whence.machine))),
     ];
-    let known = facts.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    let fact = |(name, value): (&str, String)| [tag("dt").text(name), tag("dd").text(value)].into_iter().collect();
-    tag("dl").class("facts").with(known.map(fact).collect::<Html>())
+    of_facts(facts)
 }
 
 fn form(Shown { asked, .. }: &Shown, token: Option<&str>) -> Html {

@@ -3,7 +3,7 @@
 use super::document::{Frame, document};
 use super::front::live;
 use super::markup::{Html, tag};
-use super::{Manner, of_blocks};
+use super::{Manner, of_blocks, of_facts};
 use crate::report::RunReport;
 use crate::report::text::{moment, shell_words};
 
@@ -19,7 +19,7 @@ pub fn page(report: &RunReport, script: &'static str) -> String {
     document(frame, header, body(report))
 }
 
-fn body(report: &RunReport) -> Html {
+pub(super) fn body(report: &RunReport) -> Html {
     let page = report.page();
     let (headline, rest) = page.blocks.split_at(page.blocks.len().min(1));
     let mut html = of_blocks(headline, "", MANNER);
@@ -44,9 +44,7 @@ fn facts(report: &RunReport) -> Html {
         ("branch", of.branch.clone()),
         ("prices", Some(report.prices.version.clone())),
     ];
-    let known = facts.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    let fact = |(name, value): (&str, String)| [tag("dt").text(name), tag("dd").text(value)].into_iter().collect();
-    tag("dl").class("facts").with(known.map(fact).collect::<Html>())
+    of_facts(facts)
 }
 
 #[cfg(test)]
