@@ -35,8 +35,9 @@ const PURE: &[(&str, &[&str])] = &[
     ("policy", &["usage", "shell", "work"]),
     ("decide", &["usage", "policy", "work"]),
     ("codex", &["policy"]),
+    ("bill", &["usage", "codex"]),
     ("fleet", &["usage", "policy", "codex"]),
-    ("report", &["usage", "results", "compare", "policy"]),
+    ("report", &["usage", "results", "compare", "policy", "bill"]),
     ("metrics", &[]),
 ];
 

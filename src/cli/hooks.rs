@@ -1,6 +1,6 @@
 //! Owns `govern hooks`: every Codex of this user, or of this machine, under policy, whoever starts it.
 
-mod asked;
+pub(in crate::cli) mod asked;
 pub(super) mod called;
 mod file;
 mod status;

@@ -40,6 +40,8 @@ pub mod prune;
 #[cfg(test)]
 mod reading;
 pub mod report;
+pub mod reconcile;
+mod reconciled;
 pub mod request;
 mod results;
 pub mod resume;
@@ -138,6 +140,8 @@ enum Verb {
     Policy(policy::PolicyArgs),
     /// What tokens cost, and since when
     Prices(prices::PricesArgs),
+    /// Ask OpenAI what was used, and write it beside what was observed
+    Reconcile(reconcile::ReconcileArgs),
     /// Show a page of what runs and was spent, and send notices
     Serve(serve::ServeArgs),
     /// Channels of notices: try one, and see what waits
@@ -250,6 +254,7 @@ fn carry_out(verb: Option<Verb>, clocks: Clocks) -> Result<Exit> {
         Some(Verb::Doctor(args)) => reading(|out, here| doctor::run(&args, out, here, &process::ask)),
         Some(Verb::Completions(args)) => reading(|out, _| completions::run(&args, out, help::grouped(Cli::command()))),
         None => reading(overview::run),
+        Some(Verb::Reconcile(args)) => reading(|out, here| reconcile::run(&args, out, here)),
     }
 }
 

@@ -11,6 +11,7 @@ use chrono_tz::Tz;
 
 use super::format::{put, put_json, put_lines};
 use super::here::Here;
+use super::reconciled::compared;
 use super::when::When;
 use super::{price_list, results, resume};
 use crate::error::{Error, Result};
@@ -23,6 +24,7 @@ use crate::report;
 use crate::report::by::{BY_HINT, Pieces};
 use crate::report::focus::Charges;
 use crate::report::outputs::Outputs;
+use crate::report::reconciled::ReconciledReport;
 use crate::report::text::count;
 use crate::report::told::told;
 use crate::report::{
@@ -62,6 +64,9 @@ pub struct ReportArgs {
     /// For whom: only what was spent for a client, a team or a project, without any other name; with `--format html`
     #[arg(long = "for", value_names = ["client|team|project", "NAME"], num_args = 2)]
     pub audience: Vec<String>,
+    /// What OpenAI says was used, as `govern reconcile` wrote it down, beside what was observed
+    #[arg(long, conflicts_with_all = ["by", "results"])]
+    pub reconciled: bool,
     /// How it is written
     #[arg(long, value_enum, default_value_t)]
     pub format: ReportFormat,
@@ -113,6 +118,9 @@ pub fn run(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
         return nothing(args, out, here, &filter, zone);
     };
     filter.run = info.as_ref().map(|info| info.id.clone());
+    if args.reconciled {
+        return reconciled(args, &ledger, &filter, out, here);
+    }
     if args.format == ReportFormat::Focus {
         return focus(&ledger, &filter, out, here, zone);
     }
@@ -159,6 +167,11 @@ fn asked(args: &ReportArgs, here: &Here<'_>, zone: Tz) -> Result<Filter> {
             .exit(Exit::Usage)
             .hint("write it with `--format json`: `savings` has each act there"));
     }
+    if args.reconciled && matches!(args.format, ReportFormat::Csv | ReportFormat::Focus | ReportFormat::Html) {
+        return Err(Error::new("`--reconciled` is written as a table, as JSON or as Markdown")
+            .exit(Exit::Usage)
+            .hint("`--format json` has all of it"));
+    }
     let moment = |when: Option<When>| when.and_then(|when| when.resolve(here.now, zone));
     let (since, until) = (moment(args.since), moment(args.until));
     if since.zip(until).is_some_and(|(since, until)| since >= until) {
@@ -203,6 +216,26 @@ fn summed(
         skipped_lines: ledger.skipped_lines(filter)?,
         prices,
     }))
+}
+
+/// What OpenAI told, beside what was observed.
+fn reconciled(
+    args: &ReportArgs,
+    ledger: &Ledger,
+    filter: &Filter,
+    out: &mut dyn Write,
+    here: &Here<'_>,
+) -> Result<Exit> {
+    let comparison = compared(ledger, filter)?;
+    let report =
+        ReconciledReport { since: filter.since, until: filter.until, comparison, ..ReconciledReport::default() };
+    match args.format {
+        ReportFormat::Json => put_json(out, &report)?,
+        ReportFormat::Table | ReportFormat::Markdown | ReportFormat::Csv | ReportFormat::Focus | ReportFormat::Html => {
+            put_page(args, out, here, &report.page())?;
+        }
+    }
+    Ok(Exit::Success)
 }
 
 /// What came of each row. People are not ranked by it: their rows stand by name.
@@ -274,6 +307,12 @@ fn put_page(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>, page: &Page
 /// A ledger that isn't there yet is no mistake; programs get a report of nothing.
 fn nothing(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>, filter: &Filter, zone: Tz) -> Result<Exit> {
     match args.format {
+        ReportFormat::Json if args.reconciled => {
+            put_json(
+                out,
+                &ReconciledReport { since: filter.since, until: filter.until, ..ReconciledReport::default() },
+            )?;
+        }
         ReportFormat::Json | ReportFormat::Csv => {
             let frame =
                 Frame { since: filter.since, until: filter.until, span: None, skipped_lines: 0, prices: stamp(None) };

@@ -4,6 +4,7 @@
 //! Learnt from `--help` and from runs of 0.118, 0.135 and 0.169 against a fake server. Options mean the same wherever
 //! they stand; where they *may* stand differs, which is why [`Invocation`] keeps each at its level.
 
+pub mod account;
 pub mod consult;
 mod defaults;
 mod entropy;

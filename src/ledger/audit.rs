@@ -245,6 +245,8 @@ fn promise(promised: &mut Promised, n: i64, link: Link) -> Result<(), &'static s
         Link::Hooks { .. } | Link::Refused { .. } | Link::Pruned { .. } => {}
         // The link is all that there is of them.
         Link::Grant { .. } | Link::GrantRevoked { .. } | Link::Reviewed { .. } => {}
+        // What another has told: a row of it would be none of the ledger's own.
+        Link::Reconciled { .. } => {}
         Link::Committed { committed, .. } if promised.runs.contains_key(&committed.run) => {}
         Link::Committed { .. } => return Err(unknown),
     }

@@ -4,7 +4,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::model::{AgentName, Committed, ExceptionId, ExceptionState, ResponseKey, RunId, ThreadId, Timestamp};
+use crate::model::{
+    AgentName, Committed, ExceptionId, ExceptionState, Reconciled, ResponseKey, RunId, ThreadId, Timestamp,
+};
 
 use super::LedgerError;
 use super::hash::Hash;
@@ -94,6 +96,8 @@ pub(super) enum Link {
     },
     /// What the agents of a run committed in one work tree, as it was found at the run's end.
     Committed { at: Timestamp, committed: Committed },
+    /// What OpenAI said was used, on somebody's question, beside what was observed then.
+    Reconciled { at: Timestamp, by: String, reconciled: Reconciled },
 }
 
 /// Adds an entry to the ledger's own chain.

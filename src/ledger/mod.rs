@@ -44,6 +44,7 @@ pub mod outbox;
 mod parts;
 pub mod prune;
 mod read;
+pub mod reconciled;
 mod repriced;
 pub mod reviews;
 mod rollup;

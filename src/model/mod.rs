@@ -23,6 +23,7 @@ pub mod person;
 pub mod plan;
 pub mod progress;
 pub mod quantity;
+pub mod reconciled;
 pub mod registration;
 pub mod response;
 pub mod run;
@@ -59,6 +60,7 @@ pub use person::{Answerer, Door, Identity, Person};
 pub use plan::{LimitTold, PlanLength, PlanWindow};
 pub use progress::{Progress, Streak};
 pub use quantity::{Quantity, Unit};
+pub use reconciled::{BillSource, BillSubject, ObservedPart, Reconciled, ToldPart};
 pub use registration::{Priority, Registration};
 pub use response::{Basis, Billing, Cost, Guess, Response, ServiceTier, Source, recorded_at};
 pub use run::{

@@ -101,6 +101,29 @@ impl Client {
         self.send(request, limits).await
     }
 
+    /// Asks for what is at this address, in the name of whoever this authorization is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::send`], and what is no address.
+    pub async fn get(&self, address: &str, authorization: Option<&str>, limits: Limits) -> Result<Reply, NetError> {
+        let mut request = Request::get(address)
+            .header(header::ACCEPT, "application/json")
+            .header(header::USER_AGENT, concat!("govern/", env!("CARGO_PKG_VERSION")));
+        if let Some(authorization) = authorization {
+            let value = HeaderValue::from_str(authorization).map(|mut value| {
+                value.set_sensitive(true);
+                value
+            });
+            // What is wrong may be the secret: it is not told.
+            let value = value.map_err(|_| NetError::NoServer { at: "who may ask there".to_owned() })?;
+            request = request.header(header::AUTHORIZATION, value);
+        }
+        let request = request.body(Full::new(Bytes::new()));
+        let request = request.map_err(|_| NetError::NoServer { at: "what is to be asked for".to_owned() })?;
+        self.send(request, limits).await
+    }
+
     /// Sends a request and gives the answer as soon as its head is there, within this time; the body is the caller's to
     /// read, as long as that takes.
     pub async fn stream<B>(&self, request: Request<B>, within: Duration) -> Result<Response<Incoming>, NetError>

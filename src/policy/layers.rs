@@ -7,6 +7,7 @@ mod gateway;
 mod governor;
 mod named;
 mod persons;
+mod reconcile;
 mod serve;
 
 use std::borrow::Cow;
@@ -169,6 +170,7 @@ impl Join<'_> {
             notify: channels::notify(self, &mut drafts),
             serve: serve::serve(self, &mut drafts),
             gateway: gateway::gateway(self, &mut drafts),
+            reconcile: reconcile::reconcile(self, &mut drafts),
             prices: self.prices(&mut drafts),
             work: Arc::new(Own { rules: work, said: flags.work }),
             attribute: drafts.into_iter().flat_map(|draft| draft.attribute).collect(),

@@ -32,6 +32,7 @@ mod percent;
 pub mod plan;
 pub mod plan_share;
 pub mod rate;
+pub mod reconcile;
 pub mod rule;
 pub mod scope;
 pub mod serve;

@@ -19,6 +19,7 @@ pub use super::limit_key::LimitKey;
 pub use super::models::{Models, Rung, Unpriced};
 use super::notify::Notify;
 pub use super::plan::PlanBudget;
+use super::reconcile::ReconcileRule;
 use super::scope::{Only, Scope};
 use super::serve::Serve;
 pub use super::spawn::SpawnLimit;
@@ -56,6 +57,8 @@ pub struct Policy {
     pub serve: Serve,
     /// Whether runs have a gateway, and where it leads.
     pub gateway: GatewayRule,
+    /// Where an organisation's costs are asked for.
+    pub reconcile: ReconcileRule,
     /// Calendar windows and shown times.
     pub timezone: Tz,
     /// `mode = "observe"` or `--observe`: decide and record, do nothing.
@@ -284,6 +287,7 @@ impl Policy {
             notify: _,
             serve: _,
             gateway: _,
+            reconcile: _,
             timezone: _,
             observe: _,
             governor: _,

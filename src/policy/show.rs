@@ -360,6 +360,15 @@ fn write_page(out: &mut String, policy: &Policy) -> fmt::Result {
 }
 
 fn write_models(out: &mut String, policy: &Policy) -> fmt::Result {
+    if let Some(key) = &policy.reconcile.admin_key {
+        writeln!(out, "\nan organisation's costs are asked for with the key in {}", key.display())?;
+    }
+    if let Some(api) = &policy.reconcile.api {
+        writeln!(out, "\nan organisation's costs are asked for at {api}")?;
+    }
+    if !policy.reconcile.projects.is_empty() {
+        writeln!(out, "\ncosts are asked for of the projects {}", policy.reconcile.projects.join(", "))?;
+    }
     let models = &policy.models;
     writeln!(out, "\nmodels")?;
     if models.ladder.is_empty() {

@@ -32,6 +32,7 @@ pub mod outputs;
 pub mod overview;
 pub mod page;
 pub mod plan_standing;
+pub mod reconciled;
 pub mod results;
 pub mod round;
 pub mod run;

@@ -72,6 +72,7 @@ mod question;
 mod reach;
 mod readme;
 mod remote;
+mod reconcile;
 mod report;
 mod results;
 mod resume;

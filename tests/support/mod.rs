@@ -2,6 +2,7 @@
 
 pub mod chromium;
 pub mod codex;
+pub mod fake_openai;
 pub mod fake_responses;
 pub mod fake_slack;
 pub mod ledger;

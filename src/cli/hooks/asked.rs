@@ -88,7 +88,7 @@ pub(in crate::cli) fn all(here: &Here<'_>) -> Vec<Asked> {
 }
 
 /// The programs of that name in `PATH`, each once, the first one first.
-fn codexes(here: &Here<'_>) -> Vec<PathBuf> {
+pub(in crate::cli) fn codexes(here: &Here<'_>) -> Vec<PathBuf> {
     let path = here.variable("PATH").unwrap_or_default();
     let mut seen: Vec<PathBuf> = Vec::new();
     let mut found = Vec::new();

@@ -21,6 +21,7 @@ mod pattern;
 mod person;
 pub(super) mod plan;
 mod prices;
+mod reconcile;
 mod regular;
 mod secret;
 mod serve;
@@ -51,6 +52,7 @@ use crate::work::OwnRule;
 pub(super) use channels::{NotifyDraft, RouteDraft};
 pub(super) use gateway::GatewayDraft;
 pub(super) use person::{PersonDraft, clash};
+pub(super) use reconcile::ReconcileDraft;
 pub(super) use serve::ServeDraft;
 
 /// The version of policies and fleet files that this govern understands.
@@ -74,6 +76,7 @@ const KEYS: Keys = Keys {
         "notify",
         "serve",
         "gateway",
+        "reconcile",
         "work",
         "person",
     ],
@@ -95,7 +98,7 @@ const OF_TABLES: [(&str, &str); 9] = [
 
 /// What a repository's file may say nothing of, tables of later versions among them: a clone is not to be trusted with
 /// money, names, doors out or the ledger. What may stand there is the rest of [`KEYS`].
-const CLOSED: [(&str, &str); 12] = [
+const CLOSED: [(&str, &str); 13] = [
     ("timezone", "`timezone`"),
     ("prices", "`[prices]`"),
     ("governor", "`[governor]`, which asks a model at your cost"),
@@ -105,6 +108,7 @@ const CLOSED: [(&str, &str); 12] = [
     ("serve", "`[serve]`"),
     ("shared", "`[shared]`"),
     ("gateway", "`[gateway]`"),
+    ("reconcile", "`[reconcile]`"),
     ("work", "`[[work]]`"),
     ("metrics", "`[metrics]`"),
     ("on_failure", "`on_failure`"),
@@ -163,6 +167,8 @@ pub(super) struct Draft {
     pub(super) serve: Option<ServeDraft>,
     /// `[gateway]`, where it counts.
     pub(super) gateway: Option<GatewayDraft>,
+    /// `[reconcile]`, where it counts.
+    pub(super) reconcile: Option<ReconcileDraft>,
 }
 
 /// A tier of models and where its model stands.
@@ -301,6 +307,7 @@ pub(super) fn file(root: &Table<'_>, tz: Tz, notes: &mut Notes) -> Draft {
     channels::check(root, &mut draft, notes);
     serve::check(root, &mut draft, notes);
     gateway::check(root, &mut draft, notes);
+    reconcile::check(root, &mut draft, notes);
     person::check(root, &mut draft, notes);
     draft
 }
@@ -527,8 +534,9 @@ fn unique_name(
 
 /// Refuses what a repository's own file may not say.
 fn untrusted(span: &Span, what: &str, notes: &mut Notes) {
-    // Channels, persons, the page and the gateway count in no file that a command line gives.
-    let is_for_no_run = ["[notify", "[[person", "[serve", "[gateway"].iter().any(|table| what.contains(table));
+    // Channels, persons, the page, the gateway and the admin key count in no file that a command line gives.
+    let is_for_no_run =
+        ["[notify", "[[person", "[serve", "[gateway", "[reconcile"].iter().any(|table| what.contains(table));
     let given = if is_for_no_run { "" } else { ", or give this file with `--policy`" };
     notes.refuse(
         span,

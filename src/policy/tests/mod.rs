@@ -9,6 +9,7 @@ mod joined;
 mod newcomers;
 mod notify;
 mod plan;
+mod reconcile;
 mod refused;
 mod serve;
 mod warned;
