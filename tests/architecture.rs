@@ -69,7 +69,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ring", &["net", "notify"]),
     ("rusqlite", &["ledger"]),
     ("rustls_native_certs", &["net"]),
-    ("tokio", &["net", "notify", "process", "proxy", "gate", "tail", "web", "ui", "standalone", "supervise", "serve", "cli"]),
+    (
+        "tokio",
+        &["net", "notify", "process", "proxy", "gate", "tail", "web", "ui", "standalone", "supervise", "serve", "cli"],
+    ),
     ("tokio_rustls", &["net"]),
     ("tokio_tungstenite", &["net"]),
     ("toml", &["policy", "usage", "codex", "fleet"]),
@@ -255,8 +258,9 @@ fn every_file_says_first_whether_it_is_pure_or_what_it_owns() {
     for file in files().iter().filter(|file| !file.is_test) {
         let first = file.text.lines().next().unwrap_or_default();
         let says = first.starts_with("//! Pure.") || first.starts_with("//! Owns ");
-        let joins = matches!(file.stage.as_str(), "main" | "lib" | "turn" | "standalone" | "supervise" | "import" | "serve")
-            && first.starts_with("//! ");
+        let joins =
+            matches!(file.stage.as_str(), "main" | "lib" | "turn" | "standalone" | "supervise" | "import" | "serve")
+                && first.starts_with("//! ");
         let is_pure = PURE.iter().any(|(stage, _)| *stage == file.stage);
         let part_of_pure = !is_pure || first.starts_with("//! Pure.");
         if !(says || joins) || !part_of_pure {

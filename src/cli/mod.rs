@@ -39,9 +39,9 @@ pub mod prices;
 pub mod prune;
 #[cfg(test)]
 mod reading;
-pub mod report;
 pub mod reconcile;
 mod reconciled;
+pub mod report;
 pub mod request;
 mod results;
 pub mod resume;

@@ -18,6 +18,7 @@ use crate::decide::context::Context;
 use crate::decide::evaluate::binding;
 use crate::decide::evaluate::due::Source;
 use crate::decide::evaluate::throttle::Throttle;
+use crate::decide::evaluate::wrap_up;
 use crate::decide::message::{Effect, Effects, Phase};
 use crate::decide::people::ending;
 use crate::decide::{models, starting};
@@ -97,6 +98,7 @@ pub(super) fn join(
     take_over(cx, agents, accounts, who, &joined);
     agents[who].cost = cx.books.cost(cx.run, &joined.agent);
     minutes::count(accounts, cx, &Spenders::of(cx.fixed, agents));
+    wrap_up::recall(cx, accounts);
     if joined.begins {
         agents.record(Some(who), EventKind::Gated { reach: GateReach::Requests }, effects);
         say_unseen(cx, agents, effects, who);

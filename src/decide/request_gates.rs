@@ -186,7 +186,7 @@ pub(in crate::decide) fn alerts(policy: &Policy) -> Vec<Alert> {
             Refusal::Deny | Refusal::Stop => Verb::Stop,
         };
         let at = Threshold::Share(1000);
-        let step = Step { at, verb, may: None, say: None, to: None, wait, otherwise, insists: false };
+        let step = Step { at, verb, may: None, say: None, to: None, wait, otherwise, wrap_up: None, insists: false };
         Alert {
             name: gate.name.as_str().into(),
             trigger: Trigger::Request(index),

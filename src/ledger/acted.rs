@@ -52,6 +52,7 @@ mod tests {
             would: false,
             to: None,
             chosen: None,
+            wrap_up: None,
         };
         govern(&mut ledger, "r1");
         turn(&mut ledger, |turn| turn.append(&answered(response("r1", "t1", "a"))).unwrap());

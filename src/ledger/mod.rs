@@ -67,6 +67,7 @@ mod usage;
 mod values;
 mod watch;
 mod work;
+pub mod wrapped_up;
 
 pub use approval::{Put, Question};
 pub use attended::{Attended, Pinned};

@@ -92,6 +92,7 @@ pub(super) fn decided(run: &str) -> Event {
         would: false,
         to: Some(ModelId::from("gpt-6-luna")),
         chosen: None,
+        wrap_up: None,
     };
     event(run, EventKind::Decided(decision))
 }

@@ -432,6 +432,21 @@ pub struct Decision {
     /// What the governor chose, where the policy left it to choose.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub chosen: Option<Chosen>,
+    /// The agent is told to commit and sum up before it is stopped.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub wrap_up: Option<WrapUp>,
+}
+
+/// What an agent may spend to commit and sum up, in the smallest part of its budget's unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrapUp {
+    /// The limit that is met.
+    pub limit: i64,
+    /// How far past it the agent may go for that.
+    pub more: i64,
+    /// The start of the budget's window, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub window: Option<Timestamp>,
 }
 
 /// What the governor chose, and why.

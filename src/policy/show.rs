@@ -280,7 +280,11 @@ pub fn step_in_words(step: &Step, unit: Unit) -> String {
     if let Some(may) = &step.may {
         return format!("{at}: decide: {}", may_in_words(may, step));
     }
-    format!("{at}: {}", verb_of_step_in_words(step))
+    let first = match step.wrap_up {
+        Some(more) => format!(", after {} more to commit and sum up", unit.show(more)),
+        None => String::new(),
+    };
+    format!("{at}: {}{first}", verb_of_step_in_words(step))
 }
 
 fn verb_of_step_in_words(step: &Step) -> String {
@@ -356,10 +360,6 @@ fn write_page(out: &mut String, policy: &Policy) -> fmt::Result {
     if let Some(upstream) = &policy.gateway.upstream {
         writeln!(out, "\ngateways lead to {upstream}")?;
     }
-    Ok(())
-}
-
-fn write_models(out: &mut String, policy: &Policy) -> fmt::Result {
     if let Some(key) = &policy.reconcile.admin_key {
         writeln!(out, "\nan organisation's costs are asked for with the key in {}", key.display())?;
     }
@@ -369,6 +369,10 @@ fn write_models(out: &mut String, policy: &Policy) -> fmt::Result {
     if !policy.reconcile.projects.is_empty() {
         writeln!(out, "\ncosts are asked for of the projects {}", policy.reconcile.projects.join(", "))?;
     }
+    Ok(())
+}
+
+fn write_models(out: &mut String, policy: &Policy) -> fmt::Result {
     let models = &policy.models;
     writeln!(out, "\nmodels")?;
     if models.ladder.is_empty() {

@@ -47,6 +47,8 @@ pub struct Step {
     pub wait: Duration,
     /// For `ask`: what happens when nobody answers; one of route, stop, kill.
     pub otherwise: Verb,
+    /// For `stop`: how much more may be spent to commit and sum up, before the agent is stopped; in the budget's smallest part.
+    pub wrap_up: Option<i64>,
     /// For `ask`: it was typed for this very run, and is waited for even where nobody can be reached.
     pub insists: bool,
 }

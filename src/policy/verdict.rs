@@ -25,6 +25,8 @@ pub struct Standing {
     pub reserved_if_routed: Option<i64>,
     /// A turn is under way, so that grace applies.
     pub turn_under_way: bool,
+    /// The agent was told to commit and sum up: what its stop lets be spent for that counts.
+    pub wraps_up: bool,
     /// The most severe step that has fired so far.
     pub fired: Option<StepId>,
 }
@@ -81,9 +83,10 @@ pub fn is_at_limit(step: &Step, limit: i64) -> bool {
 fn applies(budget: &Budget, step: &Step, standing: &Standing) -> Option<Why> {
     let threshold = step.at.amount(standing.limit);
     if !is_strict(step, standing.limit) {
-        return (standing.spent >= threshold).then_some(Why::Reached);
+        let end = threshold.saturating_add(wrap_up(step, standing));
+        return (standing.spent >= end).then_some(Why::Reached);
     }
-    let end = threshold.saturating_add(grace(budget, standing));
+    let end = threshold.saturating_add(past_limit(budget, step, standing));
     if budget.unit() == Unit::ToolCalls {
         // Asking costs no call: an agent that has made its last one may still say its last word.
         let passes = standing.reserved > 0 && standing.spent.saturating_add(standing.reserved) > end;
@@ -101,6 +104,15 @@ fn applies(budget: &Budget, step: &Step, standing: &Standing) -> Option<Why> {
 /// How far past its limit the budget lets the turn finish that is under way.
 pub fn grace(budget: &Budget, standing: &Standing) -> i64 {
     if standing.turn_under_way { part_of(standing.limit, budget.grace) } else { 0 }
+}
+
+/// How far past its limit the budget lets an agent go that is at this step: by grace, or to sum up, whichever is more.
+pub fn past_limit(budget: &Budget, step: &Step, standing: &Standing) -> i64 {
+    grace(budget, standing).max(wrap_up(step, standing))
+}
+
+fn wrap_up(step: &Step, standing: &Standing) -> i64 {
+    step.wrap_up.filter(|_| standing.wraps_up).unwrap_or(0)
 }
 
 fn route_that_makes_room(budget: &Budget, standing: &Standing, before: StepId) -> Option<Fired> {
@@ -143,6 +155,7 @@ mod tests {
                     to: None,
                     wait: Duration::from_secs(60),
                     otherwise: Verb::Stop,
+                    wrap_up: None,
                     insists: false,
                 })
                 .collect(),
@@ -255,6 +268,23 @@ mod tests {
         assert_eq!(why, Some(Why::NextWouldPass), "what is likely to come counts in grace as well");
         assert_eq!(judge(&strict, &in_a_turn(1100, 0)).map(|fired| fired.why), Some(Why::Reached));
         assert_eq!(verb(&strict, spent(1000, 0)), Some(Verb::Stop), "between turns the limit is the limit");
+    }
+
+    #[test]
+    fn an_agent_that_sums_up_may_spend_so_much_more_and_no_further() {
+        let mut strict = budget(&[(1000, Verb::Stop)], 0);
+        strict.steps[0].wrap_up = Some(100);
+        let sums_up = |amount, reserved| Standing { wraps_up: true, ..spent(amount, reserved) };
+        assert_eq!(verb(&strict, spent(950, 60)), Some(Verb::Stop), "it was not told to");
+        assert_eq!(verb(&strict, sums_up(1050, 50)), None, "exactly full still fits");
+        assert_eq!(verb(&strict, sums_up(1050, 51)), Some(Verb::Stop));
+        assert_eq!(verb(&strict, sums_up(1100, 0)), Some(Verb::Stop));
+        strict.grace = 50;
+        let both = Standing { turn_under_way: true, ..sums_up(1050, 51) };
+        assert_eq!(verb(&strict, both), Some(Verb::Stop), "grace adds nothing to it");
+        let mut early = budget(&[(800, Verb::Stop)], 0);
+        early.steps[0].wrap_up = Some(100);
+        assert_eq!((verb(&early, sums_up(899, 0)), verb(&early, sums_up(900, 0))), (None, Some(Verb::Stop)));
     }
 
     proptest! {

@@ -76,6 +76,7 @@ pub(crate) fn decided(verb: Verb, because: &[&str]) -> EventKind {
         would: false,
         to: (verb == Verb::Route).then(|| "gpt-6.1-terra".into()),
         chosen: None,
+        wrap_up: None,
     })
 }
 

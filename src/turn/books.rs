@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::decide::Books;
 use crate::decide::account::{Leave, SpentQuery, Started};
+use crate::ledger::wrapped_up::wrapped_up;
 use crate::ledger::{CallQuery, LedgerError, Turn};
 use crate::model::event::Answer;
 use crate::model::{AgentName, BudgetKey, Dimension, Grant, Money, RunId, Sum, ThreadId, Threshold, Timestamp, Unit};
@@ -103,6 +104,10 @@ impl Books for TurnBooks<'_, '_> {
 
     fn depth(&self, thread: &ThreadId) -> u32 {
         self.keep(self.turn.borrow().depth(thread))
+    }
+
+    fn wrapped_up(&self, run: &RunId, key: &BudgetKey) -> Option<i64> {
+        self.keep(wrapped_up(&self.turn.borrow(), run, key))
     }
 
     fn let_again(&self, key: &BudgetKey) -> Option<Leave> {

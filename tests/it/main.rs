@@ -71,8 +71,8 @@ mod prune;
 mod question;
 mod reach;
 mod readme;
-mod remote;
 mod reconcile;
+mod remote;
 mod report;
 mod results;
 mod resume;
@@ -102,6 +102,7 @@ mod who_answers;
 mod work;
 mod workflows;
 
+mod wrap_up;
 /// A tool that never ends by itself: an agent gets past it only if somebody ends it.
 const ENDLESS: &str = "sleep 600";
 

@@ -51,6 +51,7 @@ fn stopped(at: &str, run: &str, agent: &str) -> Event {
         would: false,
         to: None,
         chosen: None,
+        wrap_up: None,
     });
     Event { at: sample::at(at), run: run.into(), agent: Some(agent.into()), kind }
 }

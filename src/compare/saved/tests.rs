@@ -72,6 +72,7 @@ fn decided(second: i64, verb: Verb, to: Option<&str>, would: bool) -> Event {
             would,
             to: to.map(ModelId::from),
             chosen: None,
+            wrap_up: None,
         }),
     )
 }

@@ -40,6 +40,10 @@ pub trait Books {
     fn started(&self, of: &Started<'_>) -> u64;
     /// How many steps a thread stands below the root of its family; 0 for a root, and for one that is not known.
     fn depth(&self, thread: &ThreadId) -> u32;
+    /// The limit under which this run's agents were told to commit and sum up, the last time.
+    fn wrapped_up(&self, _run: &RunId, _key: &BudgetKey) -> Option<i64> {
+        None
+    }
     /// The last answer to a question about this call, if it let the call run again.
     fn let_again(&self, key: &BudgetKey) -> Option<Leave>;
 }
@@ -138,6 +142,8 @@ pub struct Account {
     pub offered: Option<i64>,
     /// The least by which it would have had to be lifted then, for the next request to fit.
     pub needed: Option<i64>,
+    /// Agents were told to commit and sum up under this limit.
+    pub(in crate::decide) wrapped_up: Option<i64>,
     /// That grace is being used was said.
     pub grace_said: bool,
     /// It is one agent's part of a budget that is divided.
@@ -195,6 +201,7 @@ impl Account {
             fired_at: None,
             offered: None,
             needed: None,
+            wrapped_up: None,
             grace_said: false,
             allotted: false,
             agents: BTreeSet::new(),
@@ -223,12 +230,17 @@ impl Account {
             passed: Vec::new(),
             ..self.clone()
         };
-        Some(Self { grace_said: false, agents: BTreeSet::new(), ..fresh })
+        Some(Self { grace_said: false, wrapped_up: None, agents: BTreeSet::new(), ..fresh })
     }
 
     /// It counts for this very budget: an allotment's has the name of the one that it is a part of.
     pub(in crate::decide) fn is_of(&self, budget: &Arc<Budget>) -> bool {
         Arc::ptr_eq(&self.rule, budget)
+    }
+
+    /// Its agents were told to commit and sum up, and the limit was not lifted since.
+    pub(in crate::decide) fn wraps_up(&self) -> bool {
+        self.wrapped_up == Some(self.limit())
     }
 
     /// Its window is over.

@@ -46,6 +46,7 @@ impl Accounts {
             all_sent: false,
             reserved_if_routed: None,
             turn_under_way: agent.turn_under_way() && began_before,
+            wraps_up: account.wraps_up(),
             fired: account.fired.max(agent.fired.get(&id).max(settled).copied()).max(account.answered_step()),
         }
     }

@@ -150,6 +150,7 @@ fn record_end(
         would: false,
         to: None,
         chosen: due.chosen.clone(),
+        wrap_up: None,
     };
     agents.record(Some(who), EventKind::Decided(decision), effects);
 }

@@ -177,6 +177,7 @@ pub(in crate::decide) fn extend_from_pool(
         would: false,
         to: None,
         chosen: Some(chosen),
+        wrap_up: None,
     };
     agents.record(Some(who), EventKind::Decided(decision), effects);
     lifting::raise(cx, agents, accounts, effects, &key, amount, (GOVERNOR, Some(&reason)));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::model::event::{Decision, EventKind};
 use crate::model::{BudgetName, ModelId, Unit, Verb};
 use crate::policy::rule::{Step, StepId, Threshold};
-use crate::policy::verdict::{Fired, Standing, Why, grace, is_at_limit, is_strict, judge};
+use crate::policy::verdict::{Fired, Standing, Why, grace, is_at_limit, is_strict, judge, past_limit};
 
 use crate::decide::accounts::account::Account;
 use crate::decide::accounts::ids::AccountId;
@@ -23,7 +23,7 @@ use crate::decide::evaluate::effective::Effective;
 use crate::decide::evaluate::passed::{passed, passed_mild};
 use crate::decide::evaluate::steer::telling;
 use crate::decide::evaluate::throttle::requests;
-use crate::decide::evaluate::{alarms, alert_question, binding, effective, fired};
+use crate::decide::evaluate::{alarms, alert_question, binding, effective, fired, wrap_up};
 use crate::decide::headroom::{hold, waiting};
 use crate::decide::message::{Effect, Effects};
 use crate::decide::people::{composing, ending, permission};
@@ -185,7 +185,11 @@ fn judge_one(
             let Effective { verb, step, note } =
                 effective::comes_to(accounts, &Spenders::of(cx.fixed, agents), who, id, fired, &standing)?;
             let because = note.map_or(because.clone(), |note| format!("{because}; {note}"));
-            return Some(Due { source, written, verb, step, because, offer, needs, chosen: None, foretold });
+            let due = Due { source, written, verb, step, because, offer, needs, chosen: None, foretold };
+            match wrap_up::before(cx, agents, accounts, (who, id), (&standing, due)) {
+                Some(due) => return Some(due),
+                None => continue,
+            }
         }
         match choosing::weigh(cx, agents, accounts, effects, (who, id, fired.step), (&step, &standing)) {
             Weighed::Raised => {}
@@ -249,7 +253,7 @@ fn note_fired(cx: &Context<'_>, agents: &mut Agents, accounts: &mut Accounts, wh
     // What lets the agent go on is done once, whether it was chosen or stands for a question that nobody can be asked; at
     // the limit itself it is done for each request.
     let limit = account.limit();
-    let goes_on = !due.verb.is_hard() && (due.chosen.is_some() || due.written.is_hard());
+    let goes_on = !due.verb.is_hard() && (due.chosen.is_some() || due.written.is_hard()) && due.wraps_up().is_none();
     let settled = |of: StepId, step: &Step| goes_on && of == fired && !is_strict(step, limit);
     let is_done = |of: StepId, step: &Step| would || !step.verb.is_hard() || settled(of, step);
     let done = rule.own_steps().rfind(|(of, step)| *of <= fired && is_done(*of, step));
@@ -314,7 +318,10 @@ pub(in crate::decide) fn decide(
     }
     for due in &binding {
         match due.verb {
-            Verb::Steer => telling::steer(cx, agents, accounts, effects, who, due),
+            Verb::Steer => {
+                wrap_up::note(accounts, due);
+                telling::steer(cx, agents, accounts, effects, who, due);
+            }
             Verb::Throttle => requests::throttle(agents, who, due),
             Verb::Warn | Verb::Route | Verb::Ask | Verb::Stop | Verb::Kill => {}
         }
@@ -369,8 +376,8 @@ fn decided(
     if hard {
         accounts.last_hard = Some(budget.clone());
     }
-    let chosen = due.chosen.clone();
-    let decision = Decision { verb: due.verb, budget, scope, alert, because, would, to, chosen };
+    let (chosen, wrap_up) = (due.chosen.clone(), wrap_up::told(accounts, due));
+    let decision = Decision { verb: due.verb, budget, scope, alert, because, would, to, chosen, wrap_up };
     agents.record(Some(who), EventKind::Decided(decision), effects);
 }
 
@@ -391,11 +398,13 @@ fn because(account: &Account, standing: &Standing, fired: Fired) -> String {
     match fired.why {
         Why::NextWouldPass => {
             let next = if unit == Unit::ToolCalls { "call" } else { "request" };
-            let grace = match grace(&account.rule, standing) {
+            let graced = grace(&account.rule, standing);
+            let more = match past_limit(&account.rule, account.rule.step(fired.step), standing) {
                 0 => String::new(),
+                more if more > graced => format!(" and the {} to sum up", unit.show(more)),
                 grace => format!(" and its grace of {}", unit.show(grace)),
             };
-            format!("{}: the next {next} would pass the limit{grace}", account.show(standing.reserved))
+            format!("{}: the next {next} would pass the limit{more}", account.show(standing.reserved))
         }
         Why::Reached if standing.spent >= standing.limit => format!("{}: spent", account.show(0)),
         Why::Reached => match account.rule.step(fired.step).at {

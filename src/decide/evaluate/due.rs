@@ -33,6 +33,7 @@ impl Source {
 }
 
 /// Something that is to be done now, and what it comes down to here.
+#[derive(Clone)]
 pub(in crate::decide) struct Due {
     pub(in crate::decide) source: Source,
     /// As the policy has it: a route that comes down to more is no limit that is spent.
@@ -52,9 +53,16 @@ pub(in crate::decide) struct Due {
 }
 
 impl Due {
+    /// How much more the agent may spend to commit and sum up, where that goes before its stop.
+    pub(in crate::decide) fn wraps_up(&self) -> Option<i64> {
+        let is_told = self.written == Verb::Stop && self.verb == Verb::Steer;
+        self.step.as_ref().filter(|_| is_told)?.wrap_up
+    }
+
     /// What is done, in a word.
     pub(in crate::decide) fn word(&self) -> &'static str {
         match &self.chosen {
+            _ if self.wraps_up().is_some() => "wrap up",
             Some(_) => "decide",
             None => self.verb.as_str(),
         }

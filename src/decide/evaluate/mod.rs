@@ -14,3 +14,4 @@ pub(super) mod reported;
 pub mod steer;
 pub mod throttle;
 pub(super) mod watch;
+pub(super) mod wrap_up;

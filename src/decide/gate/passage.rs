@@ -10,7 +10,7 @@ use crate::decide::agents::lifecycle::{Intent, State};
 use crate::decide::agents::{Agent, Agents, Hold};
 use crate::decide::calls::{tool_gates, tool_questions};
 use crate::decide::context::Context;
-use crate::decide::evaluate::{binding, budgets};
+use crate::decide::evaluate::{binding, budgets, wrap_up};
 use crate::decide::gate::{drain, letting, told};
 use crate::decide::message::{Asks, Effect, Effects, Gone, Hook, HookId, Phase, Timer, Wants};
 use crate::decide::people::ending;
@@ -97,6 +97,9 @@ pub(in crate::decide) fn at_gate(
     }
     if let Some(what) = unseen {
         told::cannot_be_told(cx, agents, accounts, effects, who, &thread, what);
+    }
+    if call.is_some() || wants == Wants::Turn {
+        wrap_up::remind(cx, agents, accounts, effects, who);
     }
     if let Some(call) = call {
         tool_calls::open(accounts, cx, &Spenders::of(cx.fixed, agents), who, &thread);

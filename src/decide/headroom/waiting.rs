@@ -1,7 +1,7 @@
 //! Pure. Waiting for room, and going on as soon as there is some.
 
 use crate::model::{Unit, Verb};
-use crate::policy::verdict::{Fired, Standing, Why, grace, judge};
+use crate::policy::verdict::{Fired, Standing, Why, judge, past_limit};
 
 use crate::decide::accounts::ids::AccountId;
 use crate::decide::accounts::{Accounts, Spenders};
@@ -38,7 +38,8 @@ pub(in crate::decide) fn may_wait(
     let peers = account.agents.iter().filter(|peer| **peer != who);
     let promised = peers.map(|peer| accounts.pools().promised(account, &agents[*peer])).fold(0, i64::saturating_add);
     let stays = Spenders::of(cx.fixed, agents).predicted(account, agent, agent.next_model()).saturating_add(promised);
-    let end = standing.limit.saturating_add(grace(&account.rule, standing));
+    let step = account.rule.step(fired.step);
+    let end = standing.limit.saturating_add(past_limit(&account.rule, step, standing));
     in_time && stays < standing.reserved && standing.spent.saturating_add(stays) <= end
 }
 

@@ -35,3 +35,4 @@ mod time;
 mod told;
 mod work;
 pub(super) mod world;
+mod wrap_up;

@@ -54,6 +54,8 @@ pub(super) struct Shelf {
     pub(super) passed: Vec<(BudgetKey, Timestamp, Threshold)>,
     /// What people let be spent beyond limits.
     pub(super) grants: Vec<Grant>,
+    /// The limit under which this run's agents were told to sum up before.
+    pub(super) wrapped_up: Option<i64>,
     /// What this run claims.
     pub(super) claims: BTreeMap<BudgetKey, i64>,
 }
@@ -117,6 +119,10 @@ impl Books for Shelf {
     fn depth(&self, thread: &ThreadId) -> u32 {
         // `root`, `sub`, `sub/sub` …
         if thread.as_str() == "root" { 0 } else { u32::try_from(thread.as_str().split('/').count()).unwrap() }
+    }
+
+    fn wrapped_up(&self, _: &RunId, _: &BudgetKey) -> Option<i64> {
+        self.wrapped_up
     }
 
     fn let_again(&self, key: &BudgetKey) -> Option<Leave> {

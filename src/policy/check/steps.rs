@@ -17,8 +17,11 @@ use super::decide::{self, MayDraft};
 use super::meant;
 use super::step_words::{VERBS, rate, unit_in_words};
 
-const KEYS: Keys =
-    Keys { of: "a step", known: &["at", "do", "say", "to", "wait", "else", "may", "max_extend"], later: &[] };
+const KEYS: Keys = Keys {
+    of: "a step",
+    known: &["at", "do", "say", "to", "wait", "else", "wrap_up", "may", "max_extend"],
+    later: &[],
+};
 
 const DECIDE: &str = "decide";
 
@@ -78,6 +81,7 @@ pub(super) fn default_steps(last: Option<Verb>) -> Vec<Step> {
         to: None,
         wait: DEFAULT_WAIT,
         otherwise: Verb::Stop,
+        wrap_up: None,
         insists,
     };
     let warn = (last > Verb::Warn).then(|| step(800, Verb::Warn));
@@ -99,6 +103,7 @@ pub(super) fn of_allotments() -> Vec<Step> {
         to: None,
         wait: DEFAULT_WAIT,
         otherwise: Verb::Stop,
+        wrap_up: None,
         insists: false,
     };
     vec![step(800), step(1000)]
@@ -162,7 +167,34 @@ fn one(table: &Table<'_>, limits: &Limits, notes: &mut Notes) -> Option<StepDraf
     let deed = required(table, STEP, "do", "\"warn\"", notes);
     let doing = deed.and_then(|text| Some(Placed { value: self::deed(&text, notes)?, span: text.span }));
     let at = at.zip(at_text).map(|(value, text)| Placed { value, span: text.span });
-    act(table, STEP, (at, doing), limits.unit, notes)
+    let stops = doing.as_ref().is_some_and(|doing| doing.value == Deed::Do(Verb::Stop));
+    let wrap_up = wrap_up(table, stops, limits, notes);
+    let mut draft = act(table, STEP, (at, doing), limits.unit, notes)?;
+    draft.step.wrap_up = wrap_up?;
+    Some(draft)
+}
+
+/// What a stop lets be spent first to commit and sum up; `None`: what is written there is wrong.
+fn wrap_up(table: &Table<'_>, stops: bool, limits: &Limits, notes: &mut Notes) -> Option<Option<i64>> {
+    let Some(text) = table.text("wrap_up", "\"0.20 usd\"", notes) else {
+        return table.get("wrap_up").is_none().then_some(None);
+    };
+    if !stops {
+        let message = "`wrap_up` goes with `do = \"stop\"`: nothing else ends an agent that could sum up first";
+        notes.refuse(&text.span, message, "leave `wrap_up` out, or write `do = \"stop\"`");
+        return None;
+    }
+    let more = super::quantity(&text, notes)?;
+    if let Some(unit) = limits.unit.filter(|unit| *unit != more.unit) {
+        let message = format!("`wrap_up` is {more}, and the budget counts {}", unit_in_words(unit));
+        notes.refuse(&text.span, message, "write how much more of the same may be used");
+        return None;
+    }
+    if limits.amounts.iter().any(|limit| more.amount > *limit) {
+        let message = "`wrap_up` is more than the limit itself";
+        notes.warn(&text.span, message, "what it takes to commit and sum up is little: a few answers");
+    }
+    Some(Some(more.amount))
 }
 
 /// What an alert, or a step of a plan's own limit, does, and where that wants a model ladder. Neither has a share of a
@@ -230,7 +262,8 @@ fn act(
     };
     let otherwise_routes = otherwise_span.filter(|_| otherwise == Some(Verb::Route));
     let routes = routes.into_iter().chain(otherwise_routes).collect();
-    let step = Step { at, verb, may, say: say?, to: to?, wait: wait?, otherwise: otherwise?, insists: false };
+    let (say, to, wait, otherwise) = (say?, to?, wait?, otherwise?);
+    let step = Step { at, verb, may, say, to, wait, otherwise, wrap_up: None, insists: false };
     Some(StepDraft { step, at: at_span, verb: verb_span, routes, extend })
 }
 

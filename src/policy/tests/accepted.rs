@@ -168,6 +168,7 @@ fn a_budget_without_steps_warns_and_then_asks() {
                 to: None,
                 wait,
                 otherwise: Verb::Stop,
+                wrap_up: None,
                 insists: false
             },
             Step {
@@ -178,6 +179,7 @@ fn a_budget_without_steps_warns_and_then_asks() {
                 to: None,
                 wait,
                 otherwise: Verb::Stop,
+                wrap_up: None,
                 insists: false
             },
         ]

@@ -132,6 +132,15 @@ fn each_mistake_is_told_in_one_sentence() {
         (steps("{ at = \"80%\", do = \"stop\", wait = \"1h\" }"), "`wait` goes with `do = \"ask\"`, not with `stop`"),
         (steps("{ at = \"80%\", do = \"ask\", wait = \"long\" }"), "`long` is not a duration"),
         (
+            steps("{ at = \"100%\", do = \"kill\", wrap_up = \"1 usd\" }"),
+            "`wrap_up` goes with `do = \"stop\"`: nothing else ends an agent that could sum up first",
+        ),
+        (
+            steps("{ at = \"100%\", do = \"stop\", wrap_up = \"9k tok\" }"),
+            "`wrap_up` is 9k tok, and the budget counts `usd`",
+        ),
+        (steps("{ at = \"100%\", do = \"stop\", wrap_up = \"6 usd\" }"), "`wrap_up` is more than the limit itself"),
+        (
             steps("{ at = \"80%\", do = \"ask\", else = \"warn\" }"),
             "`else = \"warn\"` would leave the agent held without an end",
         ),

@@ -102,6 +102,7 @@ pub(crate) fn look() -> AgentLook {
         would: false,
         to: None,
         chosen: None,
+        wrap_up: None,
     });
     let seen = event("2026-11-22T14:08:00Z", EventKind::Response(Box::new(response)));
     AgentLook {

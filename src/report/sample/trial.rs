@@ -17,6 +17,7 @@ pub(crate) fn trial() -> TrialReport {
             would: false,
             to: to.map(ModelId::new),
             chosen: None,
+            wrap_up: None,
         })
     };
     let run = |origin, started: &str, actual, would, steps| TriedRun {

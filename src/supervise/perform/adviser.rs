@@ -10,8 +10,8 @@ use crate::decide::Governor;
 use crate::decide::message::{Consult, ConsultId, Input, NoAdvice};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::model::event::{AgentResult, EventKind, GOVERNOR};
 use crate::model::AgentName;
+use crate::model::event::{AgentResult, EventKind, GOVERNOR};
 use crate::process::{self, How, Launch, Order, Output, Report, Session, Status, Stdin};
 
 use crate::supervise::context::Context;

@@ -28,8 +28,13 @@ pub(in crate::decide) fn steer(
     let text = match due.source {
         Source::Step { account, .. } => {
             let account = &accounts[account];
-            let left = account.key.unit.show(account.limit().saturating_sub(account.spent).max(0));
-            format!("govern: {} is used: {left} is left. {}", account.show(0), said.unwrap_or(FINISH))
+            if let Some(more) = due.wraps_up() {
+                let end = account.limit().saturating_add(more);
+                sum_up(&account.show(0), &account.key.unit.show(end.saturating_sub(account.spent).clamp(0, more)))
+            } else {
+                let left = account.key.unit.show(account.limit().saturating_sub(account.spent).max(0));
+                format!("govern: {} is used: {left} is left. {}", account.show(0), said.unwrap_or(FINISH))
+            }
         }
         Source::Alert(alert) => {
             let of_budget = cx.fixed.alerts[alert].step_of.is_some();
@@ -44,6 +49,14 @@ pub(in crate::decide) fn steer(
     let source = due.source;
     agent.steering.retain(|steering| !steering.source.is_of_one_rule(source));
     agent.steering.push(Steering { source, text, request, told: BTreeSet::new() });
+}
+
+/// What an agent's models are told before it is stopped.
+fn sum_up(spent: &str, more: &str) -> String {
+    format!(
+        "govern: {spent} is used, and you are about to be stopped. Commit what works now, say in a few sentences what is done and \
+         what is left to do, and do nothing else: you may use {more} for that."
+    )
 }
 
 /// Tells a thread what it was not told yet, together with the answer that follows.
