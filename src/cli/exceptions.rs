@@ -117,12 +117,20 @@ pub(super) fn rows_of(
 
 fn decided(args: &DecideArgs, state: ExceptionState, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
     outside()?;
+    needs_reason(&args.reason)?;
     let rows = args.ids.iter().map(|id| one(id, here)).collect::<Result<Vec<_>>>()?;
     for row in &rows {
         decide(&row.exception.id, state, &args.reason, here)?;
         put(out, &format!("{}: {state}\n", row.exception.id))?;
     }
     Ok(Exit::Success)
+}
+
+fn needs_reason(reason: &str) -> Result<()> {
+    match reason.trim() {
+        "" => Err(Error::new("`--reason` is empty: people read it").exit(Exit::Usage)),
+        _ => Ok(()),
+    }
 }
 
 /// What an agent did is not for an agent to judge.

@@ -1,5 +1,7 @@
 //! Pure. One change to a policy's text, all else of it left as it is written.
 
+use std::ops::Range;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -26,6 +28,21 @@ pub enum NotAmended {
 ///
 /// Why not.
 pub fn raised(text: &str, budget: &BudgetName, value: Option<&str>, by: Quantity) -> Result<String, NotAmended> {
+    let (before, place) = limit(text, budget, value)?;
+    let part = |range: Range<usize>| text.get(range).unwrap_or_default();
+    if before.unit != by.unit {
+        return Err(NotAmended::OtherUnit(part(place).trim_matches(['"', '\'']).to_owned()));
+    }
+    let after = before.unit.typed(before.amount.saturating_add(by.amount));
+    Ok(format!("{}\"{after}\"{}", part(0..place.start), part(place.end..text.len())))
+}
+
+/// The limit that a budget has for this value of what it is counted per, and where in the text it stands.
+///
+/// # Errors
+///
+/// Where the text has no such budget, or cannot be read.
+pub fn limit(text: &str, budget: &BudgetName, value: Option<&str>) -> Result<(Quantity, Range<usize>), NotAmended> {
     let (tree, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         return Err(NotAmended::Unreadable);
@@ -43,13 +60,7 @@ pub fn raised(text: &str, budget: &BudgetName, value: Option<&str>, by: Quantity
     let limit = own.or_else(|| table.get("limit")).ok_or_else(missing)?;
     let written = string(Some(limit)).ok_or_else(missing)?;
     let before = Quantity::parse_limit(written).map_err(|_| NotAmended::Unreadable)?;
-    if before.unit != by.unit {
-        return Err(NotAmended::OtherUnit(written.to_owned()));
-    }
-    let after = before.unit.typed(before.amount.saturating_add(by.amount));
-    let place = limit.span();
-    let part = |range: std::ops::Range<usize>| text.get(range).unwrap_or_default();
-    Ok(format!("{}\"{after}\"{}", part(0..place.start), part(place.end..text.len())))
+    Ok((before, limit.span()))
 }
 
 /// The text with one more part at its end.

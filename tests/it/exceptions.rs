@@ -66,6 +66,8 @@ fn what_was_let_past_a_limit_is_written_into_the_policy_that_has_it_after_it_was
     governed.finish().expect_code(0);
     let file = world.path("config/govern/policy.toml");
     let before = std::fs::read_to_string(&file).unwrap();
+    let grant = ["grant", "--budget", "purse", "--extend", "1usd", "--until", "2199-01-01", "--reason", "the same"];
+    world.govern(&grant).expect_code(0);
     // Nobody is asked here: nothing changes, and the change is shown.
     let write = ["exceptions", "write", "extension-1", "--reason", "always so"];
     let shown = world.govern(&write).expect_code(2).out();
@@ -76,6 +78,13 @@ fn what_was_let_past_a_limit_is_written_into_the_policy_that_has_it_after_it_was
     assert_eq!(after, before.replace("\"0.05 usd\"", "\"1.05usd\""));
     let all = json(&world, &["exceptions", "--all"])["rows"].clone();
     assert!(all.as_array().unwrap().iter().any(|row| row["state"] == "written"), "{all}");
+    // What is written, and what that has covered, raises it no more.
+    for (id, why) in [("extension-1", "was written into the policy before"), ("grant-1", "was raised since")] {
+        world.govern(&["exceptions", "write", id, "--reason", "x", "--yes"]).expect_code(125).expect_said(why);
+    }
+    world.govern(&["exceptions", "write", "grant-1", "--reason", " ", "--yes"]).expect_code(2);
+    world.govern(&["exceptions", "dismiss", "grant-1", "--reason", ""]).expect_code(2);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), after);
     world.govern(&["audit", "verify"]).expect_code(0);
 }
 

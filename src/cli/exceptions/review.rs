@@ -49,7 +49,7 @@ fn go_through(rows: &[ExceptionRow], input: &mut dyn BufRead, out: &mut dyn Writ
             Choice::Quit => return Ok(()),
             Choice::Skip => {}
             Choice::Decide(state) => {
-                let Some(reason) = line("reason: ", input, out)? else { return Ok(()) };
+                let Some(reason) = reason(input, out)? else { return Ok(()) };
                 decide(&row.exception.id, state, &reason, here)?;
                 put(out, &format!("{}: {state}\n\n", row.exception.id))?;
             }
@@ -60,7 +60,7 @@ fn go_through(rows: &[ExceptionRow], input: &mut dyn BufRead, out: &mut dyn Writ
                     put(out, &change.shown())?;
                     let Some(answer) = line("change it so? [y/N] ", input, out)? else { return Ok(()) };
                     if answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes") {
-                        let Some(reason) = line("reason: ", input, out)? else { return Ok(()) };
+                        let Some(reason) = reason(input, out)? else { return Ok(()) };
                         change.carry_out(row, &reason, here)?;
                         put(out, &format!("{}: written\n\n", row.exception.id))?;
                     }
@@ -83,6 +83,16 @@ fn choice(input: &mut dyn BufRead, out: &mut dyn Write) -> Result<Choice> {
             "s" | "skip" | "" => return Ok(Choice::Skip),
             "q" | "quit" => return Ok(Choice::Quit),
             _ => put(out, "a, d, w, s or q\n")?,
+        }
+    }
+}
+
+/// Why; asked again until something is typed.
+fn reason(input: &mut dyn BufRead, out: &mut dyn Write) -> Result<Option<String>> {
+    loop {
+        match line("reason: ", input, out)? {
+            Some(reason) if reason.is_empty() => put(out, "people read it\n")?,
+            typed => return Ok(typed),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Owns `govern exceptions write`: a change to the policy by which an exception would have been none, shown before it is made.
 
 use std::io::{IsTerminal, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::{WriteArgs, by, one, review};
@@ -11,7 +12,7 @@ use crate::compare::Remedy;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Ledger, reviews};
-use crate::model::{BudgetName, Exception, ExceptionKind, ExceptionState, Quantity};
+use crate::model::{BudgetName, Exception, ExceptionKind, ExceptionState, Quantity, Timestamp};
 use crate::policy::amend;
 use crate::policy::mistake::LayerText;
 use crate::report::change;
@@ -27,6 +28,7 @@ pub(super) struct Change {
 
 /// Shows the change, asks, and makes it.
 pub(super) fn run(args: &WriteArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
+    super::needs_reason(&args.reason)?;
     let row = one(&args.id, here)?;
     let change = change(&row, args.policy.as_deref(), here)?;
     put(out, &change.shown())?;
@@ -50,10 +52,17 @@ pub(super) fn run(args: &WriteArgs, out: &mut dyn Write, here: &Here<'_>) -> Res
 
 /// The change that this exception asks for: a higher limit, or an alert that would have told of it before.
 pub(super) fn change(row: &ExceptionRow, given: Option<&Path>, here: &Here<'_>) -> Result<Change> {
-    let layers = policy_files::read(here.policy_places(given))?;
     let one = &row.exception;
-    let change = match (raise(one, here)?, &one.budget, &row.advice) {
+    if row.state() == ExceptionState::Written {
+        return Err(Error::new(format!("`{}` was written into the policy before", one.id)).hint(
+            "nothing was changed: edit the policy, or decide otherwise with `govern exceptions accept` or `dismiss`",
+        ));
+    }
+    let layers = policy_files::read(here.policy_places(given))?;
+    let change = match (still_to_raise(one, &layers, here)?, &one.budget, &row.advice) {
         (Some(by_amount), Some(budget), _) => raised(&layers, budget, &one.scope, by_amount)?,
+        // A no stands, and what an alert has told of needs no other alert.
+        _ if matches!(one.kind, ExceptionKind::Denial | ExceptionKind::Alert) => return Err(nothing_to_write(one)),
         (_, _, Some(advice)) => match alert(advice.remedy) {
             Some(part) => with_alert(&layers, part, given, here)?,
             None => return Err(nothing_to_write(one)),
@@ -69,7 +78,49 @@ pub(super) fn change(row: &ExceptionRow, given: Option<&Path>, here: &Here<'_>) 
     Ok(change)
 }
 
-/// By how much the limit would have to be higher.
+/// By how much the limit would have to be higher than it is now: what was written since for the same budget counts.
+fn still_to_raise(one: &Exception, layers: &[LayerText], here: &Here<'_>) -> Result<Option<Quantity>> {
+    let (Some(by), Some(ledger)) = (raise(one, here)?, here.ledger()?) else { return Ok(None) };
+    let mut written = super::rows_of(&ledger, (None, None), here)?;
+    written.retain(|row| row.state() == ExceptionState::Written && row.exception.budget == one.budget);
+    written.retain(|row| limit_of(&row.exception, layers) == limit_of(one, layers));
+    written.sort_by_key(|row| row.review.as_ref().map(|review| review.at));
+    // Each has raised it by what was missing then.
+    let mut raised: Vec<(Timestamp, i64)> = Vec::new();
+    let missing = |at: Timestamp, by: Quantity, raised: &[(Timestamp, i64)]| {
+        let since = raised.iter().filter(|(when, _)| *when > at).map(|(_, amount)| *amount);
+        by.amount.saturating_sub(since.fold(0, i64::saturating_add)).max(0)
+    };
+    for row in &written {
+        if let (Some(review), Some(more)) =
+            (&row.review, raise(&row.exception, here)?.filter(|more| more.unit == by.unit))
+        {
+            raised.push((review.at, missing(row.exception.at, more, &raised)));
+        }
+    }
+    match missing(one.at, by, &raised) {
+        0 => Err(Error::new(format!("the limit was raised since by all that `{}` would have taken", one.id))
+            .hint("nothing was changed: `govern exceptions accept` or `dismiss` decides about it")),
+        amount => Ok(Some(Quantity { amount, ..by })),
+    }
+}
+
+/// Which limit of which file an exception is about: a budget has one for all, and may have others for some.
+fn limit_of(one: &Exception, layers: &[LayerText]) -> Option<(usize, Range<usize>)> {
+    let budget = one.budget.as_ref()?;
+    let found = |(index, layer): (usize, &LayerText)| {
+        let (_, place) = amend::limit(&layer.text, budget, only_value(&one.scope)).ok()?;
+        Some((index, place))
+    };
+    layers.iter().enumerate().rev().find_map(found)
+}
+
+/// The value in `team=web`; none of several.
+fn only_value(scope: &str) -> Option<&str> {
+    scope.split_once('=').map(|(_, value)| value).filter(|value| !value.contains(", "))
+}
+
+/// By how much the limit would have had to be higher then.
 fn raise(one: &Exception, here: &Here<'_>) -> Result<Option<Quantity>> {
     match (one.kind, &one.run) {
         // A person has said no to it.
@@ -91,11 +142,10 @@ fn nothing_to_write(one: &Exception) -> Error {
 
 /// The nearest file that has the budget.
 fn raised(layers: &[LayerText], budget: &BudgetName, scope: &str, by_amount: Quantity) -> Result<Change> {
-    let value = scope.split_once('=').map(|(_, value)| value).filter(|value| !value.contains(", "));
     let mut why = None;
     for layer in layers.iter().rev() {
         let Some(path) = &layer.path else { continue };
-        match amend::raised(&layer.text, budget, value, by_amount) {
+        match amend::raised(&layer.text, budget, only_value(scope), by_amount) {
             Ok(after) => return Ok(Change { path: path.clone(), before: layer.text.clone(), after }),
             Err(amend::NotAmended::NoBudget(_)) => {}
             Err(not) => {
