@@ -1,6 +1,6 @@
 //! Pure. What can be done where a limit keeps a run from starting: only what works.
 
-use crate::model::{Dimension, Timestamp};
+use crate::model::{Dimension, Timestamp, WorkClass};
 use crate::policy::duration;
 use crate::policy::rule::{Budget, Layer, Window};
 
@@ -66,6 +66,14 @@ fn by_naming_another(account: &Account, by: StartedBy) -> Option<String> {
         Dimension::Task => Some("task"),
         _ => None,
     };
+    if account.rule.scope.only.dimensions().any(|dimension| *dimension == Dimension::Work) {
+        let whose =
+            format!("it is that of one class of work, and a turn is `{}` until it writes", WorkClass::UNTIL_IT_WRITES);
+        return Some(match by {
+            StartedBy::File => format!("{whose}: agents of another class have `work = \"CLASS\"` in the fleet file"),
+            StartedBy::Flags | StartedBy::Before => format!("{whose}: work of another is started with `--work CLASS`"),
+        });
+    }
     let mut named = account.per.iter().zip(&account.values);
     let (what, value) = named.find_map(|(dimension, value)| Some((is_named(dimension)?, value)))?;
     let whose = match value {

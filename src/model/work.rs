@@ -25,6 +25,9 @@ pub enum WorkClass {
 }
 
 impl WorkClass {
+    /// What a turn is while nothing tells of it: reading comes first, whatever it comes to.
+    pub const UNTIL_IT_WRITES: Self = Self::Research;
+
     /// All of them, in the order in which they are named.
     pub const ALL: [Self; 7] =
         [Self::Research, Self::Edit, Self::Test, Self::Review, Self::Migration, Self::Documentation, Self::Other];

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::codex::{CURRENT, Version};
+use crate::support::codex::{CURRENT, PREVIOUS, Version};
 use crate::support::fake_responses::{Reply, Select};
 use crate::support::ledger;
 use crate::support::world::World;
@@ -274,6 +274,28 @@ fn a_class_that_is_said_is_bound_by_its_budget_before_the_first_request() {
     assert_eq!(world.server.served().len(), 2);
     world.run_governed(&["--work", "review"], &review).expect_code(123);
     assert_eq!(world.server.served().len(), 2, "the second run sends no request");
+}
+
+#[test]
+fn where_looking_is_used_up_no_run_begins_but_one_that_says_what_it_is() {
+    for version in [CURRENT, PREVIOUS] {
+        let Some(world) = World::with_codex(version) else { return };
+        // Two responses of $0.0212 fit, and no third.
+        world.policy(
+            "[[budget]]\nname = \"looking\"\nper = \"user\"\nwindow = \"year\"\nlimit = \"0.05 usd\"\n\
+             only = { work = [\"research\"] }\nsteps = [{ at = \"100%\", do = \"stop\" }]\n",
+        );
+        world.server.always(Select::root(), Reply::exec("cat README.md"));
+        let look = ["codex", "exec", "do it"];
+        world.run_governed(&[], &look).expect_code(124).expect_outcome("stopped");
+        assert_eq!(world.server.served().len(), 2, "{version:?}");
+        let end = world.run_governed(&[], &look).expect_code(123);
+        assert!(end.finished.stderr.contains("`--work CLASS`"), "{}", end.finished);
+        world.run_governed(&[], &["sh", "-c", "codex exec 'do it'"]).expect_code(123);
+        assert_eq!(world.server.served().len(), 2, "{version:?}: no run sends a request");
+        world.server.script(Select::root().containing("the zebra"), [Reply::message("done")]);
+        world.run_governed(&["--work", "edit"], &["codex", "exec", "the zebra"]).expect_code(0);
+    }
 }
 
 #[test]

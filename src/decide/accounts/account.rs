@@ -250,7 +250,7 @@ impl Account {
 
     /// It is over no class of work, or over that of this response.
     pub(in crate::decide) fn takes_work_of(&self, last: Option<&Response>) -> bool {
-        let class = last.and_then(|last| last.work);
+        let class = last.map_or(Some(WorkClass::UNTIL_IT_WRITES), |last| last.work);
         self.rule.scope.only.may_match(|dimension| match dimension {
             Dimension::Work => Value::Is(class.map(WorkClass::as_str)),
             _ => Value::Open,

@@ -256,7 +256,7 @@ impl Agent {
             Dimension::Run => Some(run.to_string()),
             Dimension::Agent => Some(self.setup.name.to_string()),
             Dimension::Thread | Dimension::Model => None,
-            Dimension::Work => self.work.map(|class| class.to_string()),
+            Dimension::Work => Some(self.work.unwrap_or(WorkClass::UNTIL_IT_WRITES).to_string()),
             other => self.setup.attribution.get(other).map(str::to_owned),
         }
     }
