@@ -10,18 +10,17 @@ use tokio::sync::oneshot;
 
 use crate::clock;
 use crate::decide::message::{Gone, Input};
-use crate::decide::people::permission;
 use crate::error::Error;
 use crate::gate::message::{Message, Reply};
 use crate::gate::socket::{self, Heard, Socket};
 use crate::model::{Answerer, Door, Peer};
 use crate::process::{self, Parent, Woken};
-use crate::turn::answers::{Agreed, agreed, nobody_waits, refused};
+use crate::turn::answers::{Agreed, Given, refused, waiting};
 use crate::turn::lives::lives;
-use crate::turn::login::{own_login, started_by};
+use crate::turn::login::own_login;
 use crate::turn::not_taken::NotTaken;
 use crate::turn::tokens::{Says, believed};
-use crate::turn::wish::{answer_of, describe};
+use crate::turn::wish::answer_of;
 
 use super::{Alone, CALL, Held, REQUEST, Told, Words};
 
@@ -98,79 +97,58 @@ impl Alone<'_> {
     }
 
     fn heard(&mut self, message: Option<&Message>, peer: &Peer) -> Result<Reply, Error> {
-        let who = match self.admits(peer) {
-            Ok(who) => who,
-            Err(why) => return Ok(refused(why)),
-        };
-        match message {
-            None => Ok(refused(NotTaken::new("that is nothing a hook understands"))),
-            Some(Message::Wake) => {
+        let given = match self.understand(message, peer) {
+            Ok(Said::Answer(given)) => given,
+            Ok(Said::Wake) => {
                 self.turn(VecDeque::new())?;
-                Ok(Reply::Done { what: "awake".to_owned() })
+                return Ok(Reply::Done { what: "awake".to_owned() });
             }
-            Some(Message::Answer { approval, wish, reason, who: claimed, token }) => {
-                let Some(question) = self.governor.waits_for(*approval) else {
-                    return Ok(refused(nobody_waits(*approval)));
-                };
-                let says = Says { who: claimed.clone(), token: token.clone() };
-                let own = (who, peer, self.call.sockets.as_path());
-                let who = match self.tokens.who(Some(*approval), says, own, clock::monotonic()) {
-                    Ok(who) => who,
-                    Err(not) => return Ok(refused(not)),
-                };
-                let approvals = &self.governor.policy().approvals;
-                let paused = self.ledger.pause_of(&self.call.run)?;
-                let answer = match answer_of(&question, wish, &who, approvals) {
-                    Ok(answer) => answer,
-                    Err(not) => return Ok(refused(not)),
-                };
-                let what = describe(&question, &answer, paused.as_ref());
-                let counted = self.votes.count(approvals, *approval, (&question, &answer), &who);
+            Ok(Said::Done(what)) => return Ok(Reply::Done { what }),
+            Err(not) => return Ok(refused(not)),
+        };
+        let what = given.what(self.ledger.pause_of(&self.call.run)?.as_ref());
+        let by = match self.people.agree(&given, &self.governor) {
+            Agreed::By(by) => by,
+            Agreed::NotYet(what) => {
+                let by = self.governor.policy().approvals.by(&given.who);
+                self.ledger.turn(clock::now(), |turn| turn.vote(given.approval, &by))?;
+                return Ok(Reply::Done { what });
+            }
+            Agreed::Not(not) => return Ok(refused(not)),
+        };
+        self.turn([given.input(&by)].into())?;
+        Ok(self.not_taken.take().map_or(Reply::Done { what }, refused))
+    }
+
+    fn understand(&mut self, message: Option<&Message>, peer: &Peer) -> Result<Said, NotTaken> {
+        let own = (self.admits(peer)?, peer, self.call.sockets.as_path());
+        let governor = &self.governor;
+        match message {
+            None => Err(NotTaken::new("that is nothing a hook understands")),
+            Some(Message::Wake) => Ok(Said::Wake),
+            Some(Message::Answer { approval, wish, reason, who, token }) => {
+                let says = Says { who: who.clone(), token: token.clone() };
+                let who = self.people.who(*approval, says, own, governor)?;
+                let question = waiting(*approval, governor)?;
+                let answer = answer_of(&question, wish, &who, &governor.policy().approvals)?;
                 let (approval, reason) = (*approval, reason.clone());
-                let by = match agreed(approvals, counted, &who, (&question, &answer)) {
-                    Agreed::By(by) => by,
-                    Agreed::NotYet(what) => {
-                        let by = approvals.by(&who);
-                        self.ledger.turn(clock::now(), |turn| turn.vote(approval, &by))?;
-                        return Ok(Reply::Done { what });
-                    }
-                    Agreed::Not(not) => return Ok(refused(not)),
-                };
-                self.turn([Input::Answered { approval, answer, by, reason }].into())?;
-                if let Some(not) = self.not_taken.take() {
-                    return Ok(refused(not));
-                }
-                Ok(Reply::Done { what })
+                Ok(Said::Answer(Given { approval, question, answer, who, reason }))
             }
             Some(Message::Whose { approval, token }) => {
-                if self.governor.waits_for(*approval).is_none() {
-                    return Ok(refused(nobody_waits(*approval)));
-                }
                 let says = Says { who: None, token: Some(token.clone()) };
-                let own = (who, peer, self.call.sockets.as_path());
-                Ok(match self.tokens.who(Some(*approval), says, own, clock::monotonic()) {
-                    Ok(who) => Reply::Done { what: self.governor.policy().approvals.name(&who.identity).to_owned() },
-                    Err(not) => refused(not),
-                })
+                let who = self.people.who(*approval, says, own, governor)?;
+                Ok(Said::Done(governor.policy().approvals.name(&who.identity).to_owned()))
             }
-            Some(Message::Token { approval: Some(approval), hash, who: reader }) => {
-                if self.governor.waits_for(*approval).is_none() {
-                    return Ok(refused(nobody_waits(*approval)));
-                }
-                let known = believed(who, Some(reader.clone()), peer, &self.call.sockets).and_then(|reader| {
-                    permission::judge(&self.governor.policy().approvals, &reader, &started_by(), None)?;
-                    self.tokens.expect(Some(*approval), *hash, reader);
-                    Ok(())
-                });
-                Ok(match known {
-                    Ok(()) => Reply::Done { what: "known".to_owned() },
-                    Err(not) => refused(not),
-                })
+            Some(Message::Token { approval: Some(approval), hash, who }) => {
+                waiting(*approval, governor)?;
+                let reader = believed(own.0, Some(who.clone()), peer, own.2)?;
+                self.people.expect(Some(*approval), *hash, reader, governor)?;
+                Ok(Said::Done("known".to_owned()))
             }
-            Some(_) => Ok(refused(
-                NotTaken::new("this Codex was not started by govern: it can be answered, not stopped from here")
-                    .hint("interrupt it at its own screen"),
-            )),
+            Some(_) => {
+                Err(NotTaken::new("this Codex was not started by govern: it can be answered, not stopped from here")
+                    .hint("interrupt it at its own screen"))
+            }
         }
     }
 
@@ -187,6 +165,16 @@ impl Alone<'_> {
         }
         Ok(Answerer::login(own_login(), Door::Cli))
     }
+}
+
+/// What somebody said to a hook that is held.
+enum Said {
+    /// Others have written into the ledger.
+    Wake,
+    /// Nothing comes of it but this reply.
+    Done(String),
+    /// It is judged by all that was said before.
+    Answer(Given),
 }
 
 /// Tells when nobody waits for this process any more. Its thread ends with the process.

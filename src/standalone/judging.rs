@@ -15,11 +15,12 @@ use crate::model::{AgentName, Billing, Brake, Braked, BudgetName, Event, Service
 use crate::policy::cost::has_no_price;
 use crate::process;
 
+use super::active_time::Look;
 use super::session::{self, Over, Place, Reading, Stood};
 use super::standing::Stops;
 use super::told;
 use super::unasked;
-use super::worked::{self, Look};
+use super::worked;
 use super::{Alone, CALL, Call, How, Kept, REQUEST, Told};
 use crate::turn::answers::may_answer;
 use crate::turn::books::TurnBooks;
@@ -58,7 +59,7 @@ impl Alone<'_> {
                 || stood.threads.iter().any(|(_, known)| known.codex == call.codex && known.asks);
             let worked = stood.works(call, Look::now());
             let joined = joined(turn, call, (state, *late), &stood, (now.wall, governor.pace_span()), worked)?;
-            let told = told::tell(turn, call, &mut stood)?;
+            let told = told::tell(turn, call, stood.own_mut(call))?;
             let books = TurnBooks::new(turn);
             governor.join(now, joined, &books);
             books.into_error()?;

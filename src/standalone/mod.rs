@@ -4,6 +4,7 @@
 //! makes a governor anew from what the ledger has, lets it handle what was answered since and what Codex is about to do,
 //! and lives as long as that is held.
 
+mod active_time;
 mod hold;
 mod judging;
 mod session;
@@ -24,7 +25,6 @@ use crate::clock;
 use crate::codex::HookEvent;
 use crate::decide::agents::AgentSetup;
 use crate::decide::message::{HookId, Moment};
-use crate::decide::people::quorum::Votes;
 use crate::decide::people::reach::Nobody;
 use crate::decide::{Before, Governor, Setup};
 use crate::error::Error;
@@ -33,10 +33,10 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::model::{AgentName, Attribution, Brake, Braked, ProcessIdentity, RunId, ServiceTier};
 use crate::policy::rule::Policy;
 use crate::process::Parent;
+use crate::turn::answers::Answers;
 use crate::turn::lives::lives;
 use crate::turn::not_taken::NotTaken;
 use crate::turn::timers::Timers;
-use crate::turn::tokens::Tokens;
 use crate::usage::price::PriceTable;
 
 pub use worked::active;
@@ -181,8 +181,7 @@ pub(super) struct Alone<'a> {
     kept: Option<Kept>,
     /// Why the last answer was not taken in its turn.
     not_taken: Option<NotTaken>,
-    tokens: Tokens,
-    votes: Votes,
+    people: Answers,
     /// The tier that the thread is on.
     tier: Option<ServiceTier>,
     /// Its Codex was seen to ask before its requests.
@@ -304,8 +303,7 @@ impl<'a> Alone<'a> {
             ends: false,
             kept: None,
             not_taken: None,
-            tokens: Tokens::default(),
-            votes: Votes::default(),
+            people: Answers::default(),
             tier: None,
             asks_first: false,
             late: false,

@@ -133,7 +133,7 @@ impl Reading {
                 self.alters(thread, &found.name, Some(Alteration::Foreign));
             }
             self.read.retain(|read| read.thread != *thread);
-            let ran = RanTools::of(found, known, upto.size).map_err(failed)?;
+            let ran = RanTools::of(found, known.and_then(Standing::looked_through), upto.size).map_err(failed)?;
             self.read.push(Read { thread: thread.clone(), told, upto, ran });
         }
         Ok(())
@@ -215,15 +215,15 @@ impl Stood {
 
     /// Notes what hooks told and no record came for, where the thread asks once more or the session is over.
     pub(super) fn lacks_records(&mut self, call: &Call) {
-        let own = call.input.thread();
-        let Some((_, standing)) = self.threads.iter_mut().find(|(thread, _)| *thread == own) else { return };
+        let Some(standing) = self.own_mut(call) else { return };
         let missing = match call.event {
             event if spends(event) => standing.pairing.asks(call.input.turn()),
             HookEvent::SessionEnd => standing.pairing.missing(),
             _ => None,
         };
         // Of a file that was altered records are known to be lost.
-        if let Some(what) = missing.filter(|_| standing.altered.is_none()).map(|one| lacks(&own, &one)) {
+        if let Some(what) = missing.filter(|_| standing.altered.is_none()).map(|one| lacks(&call.input.thread(), &one))
+        {
             standing.altered = Some(what.clone());
             self.altered.push(what);
         }
@@ -286,6 +286,11 @@ impl Stood {
         self.threads.iter().find(|(thread, _)| *thread == own).map(|(_, standing)| standing)
     }
 
+    pub(super) fn own_mut(&mut self, call: &Call) -> Option<&mut Standing> {
+        let own = call.input.thread();
+        self.threads.iter_mut().find(|(thread, _)| *thread == own).map(|(_, standing)| standing)
+    }
+
     /// What earlier hooks of any of its threads could not show.
     pub(super) fn take_unsaid(&mut self) -> Vec<String> {
         self.threads.iter_mut().flat_map(|(_, standing)| std::mem::take(&mut standing.unsaid)).collect()
@@ -326,7 +331,7 @@ pub(super) fn stand(turn: &Turn<'_>, call: &Call, reading: &Reading, late: bool)
         stood.ran.extend(standing.ran(thread, ran));
         let read_further = standing.file.as_ref().is_some_and(|read| read.id == upto.id && read.size > upto.size);
         if !read_further || reading.altered.iter().any(|(altered, _)| altered == thread) {
-            let mut news = match standing.read(read) {
+            let mut news = match standing.read(&read.told, &read.upto) {
                 From::Response(from) => told.responses.get(from..).unwrap_or_default().to_vec(),
                 From::Beginning => not_counted(turn, call, &told.responses)?,
             };

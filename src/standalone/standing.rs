@@ -4,17 +4,20 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::codex::HookEvent;
 use crate::decide::admission::Admission;
 use crate::decide::bar::BarTold;
 use crate::decide::message::{Asked, Phase};
+use crate::import::Told;
 use crate::model::event::Lifts;
-use crate::model::{Billing, BudgetName, ProcessIdentity, Response, ResponseKey, ServiceTier, Timestamp};
+use crate::model::{Billing, BudgetName, ProcessIdentity, Response, ResponseKey, ServiceTier, ThreadId, Timestamp};
+use crate::rollout::RanTool;
 use crate::tail::Fingerprint;
 use crate::usage::pairing::Pairing;
 
-use super::session::Read;
-use super::unasked::ToolsAsked;
-use super::worked::Worked;
+use super::Call;
+use super::active_time::Worked;
+use super::unasked::{RanTools, ToolsAsked};
 use super::written::Before;
 
 /// How many of a thread's last responses foretell its next one.
@@ -167,6 +170,23 @@ impl Standing {
         self.recent.drain(..more);
     }
 
+    /// Takes what the thread's file tells of its tools; says which ran without asking.
+    pub(super) fn ran(&mut self, thread: &ThreadId, ran: &RanTools) -> Vec<RanTool> {
+        self.asked.take(thread, ran)
+    }
+
+    /// What this hook of the thread asks about.
+    pub(super) fn asks(&mut self, call: &Call) {
+        if call.event == HookEvent::PreToolUse {
+            self.asked.asks(call.input.tool_use_id.as_ref());
+        }
+    }
+
+    /// How far its file was looked through for tools that ran.
+    pub(super) fn looked_through(&self) -> Option<u64> {
+        self.asked.looked_through()
+    }
+
     /// It is another Codex's from now on: what the one before was let do has no answer any more.
     pub(super) fn taken_over(&mut self, codex: ProcessIdentity) {
         if self.codex != codex {
@@ -190,7 +210,7 @@ impl Standing {
     }
 
     /// Takes what its file tells; says from which of its responses on they are news.
-    pub(super) fn read(&mut self, Read { told, upto, .. }: &Read) -> From {
+    pub(super) fn read(&mut self, told: &Told, upto: &Fingerprint) -> From {
         let before = self.seen.checked_sub(1).and_then(|last| told.responses.get(last));
         let goes_on = before.map(|response| &response.key) == self.last.as_ref();
         let from = if goes_on { From::Response(self.seen) } else { From::Beginning };

@@ -12,13 +12,15 @@ use crate::turn::configured::layers;
 use crate::usage::pairing::{Difference, Recorded, Told};
 
 use super::Call;
-use super::session::Stood;
 use super::standing::Standing;
 
 /// What the hook of a request that is over tells, as the governor hears it; nothing from any other hook.
-pub(super) fn tell(turn: &mut Turn<'_>, call: &Call, stood: &mut Stood) -> Result<Option<Input>, LedgerError> {
+pub(super) fn tell(
+    turn: &mut Turn<'_>,
+    call: &Call,
+    standing: Option<&mut Standing>,
+) -> Result<Option<Input>, LedgerError> {
     let own = call.input.thread();
-    let standing = stood.threads.iter_mut().find(|(thread, _)| *thread == own).map(|(_, standing)| standing);
     let Some(standing) = standing.filter(|_| call.event == HookEvent::PostModelRequest) else { return Ok(None) };
     let telling = call.input.telling();
     // Each telling is a hook of its own, and requests may not be attended to.

@@ -4,14 +4,12 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::codex::HookEvent;
 use crate::decide::message::Input;
 use crate::model::ThreadId;
 use crate::rollout::{self, RanTool};
 use crate::tail::Held;
 
 use super::Call;
-use super::standing::Standing;
 use super::written::Found;
 
 /// How many calls are kept that the file has not told of: those that failed or were refused, it never does.
@@ -41,9 +39,9 @@ pub(super) struct RanTools {
 }
 
 impl RanTools {
-    /// Of this file, which was looked through as far as `known` says; nothing where that is not known. `size` is its own.
-    pub(super) fn of(found: &Found, known: Option<&Standing>, size: u64) -> std::io::Result<Self> {
-        let from = known.and_then(|known| known.asked.upto).filter(|from| *from <= size);
+    /// Of this file, which was looked through as far as `known`; nothing where that is not known. `size` is its own.
+    pub(super) fn of(found: &Found, known: Option<u64>, size: u64) -> std::io::Result<Self> {
+        let from = known.filter(|from| *from <= size);
         let mut ran = Self { tools: Vec::new(), upto: size };
         let Some(from) = from else { return Ok(ran) };
         let mut file = Held::open_through(&found.file.own_link(), found.file.id(), found.name.clone())?;
@@ -56,8 +54,13 @@ impl RanTools {
 }
 
 impl ToolsAsked {
+    /// How far the file was looked through.
+    pub(super) fn looked_through(&self) -> Option<u64> {
+        self.upto
+    }
+
     /// A tool asks, by its call's id.
-    fn asks(&mut self, call: Option<&String>) {
+    pub(super) fn asks(&mut self, call: Option<&String>) {
         let Some(call) = call else {
             self.forgot = true;
             return;
@@ -75,7 +78,7 @@ impl ToolsAsked {
 
     /// Takes what the file tells of the thread's tools; says which ran without asking. Another hook may have looked
     /// further.
-    fn take(&mut self, thread: &ThreadId, ran: &RanTools) -> Vec<RanTool> {
+    pub(super) fn take(&mut self, thread: &ThreadId, ran: &RanTools) -> Vec<RanTool> {
         let Some(from) = self.upto else {
             self.upto = Some(ran.upto);
             return Vec::new();
@@ -92,20 +95,6 @@ impl ToolsAsked {
         }
         self.upto = Some(from.max(ran.upto));
         unasked
-    }
-}
-
-impl Standing {
-    /// Takes what the thread's file tells of its tools; says which ran without asking.
-    pub(super) fn ran(&mut self, thread: &ThreadId, ran: &RanTools) -> Vec<RanTool> {
-        self.asked.take(thread, ran)
-    }
-
-    /// What this hook of the thread asks about.
-    pub(super) fn asks(&mut self, call: &Call) {
-        if call.event == HookEvent::PreToolUse {
-            self.asked.asks(call.input.tool_use_id.as_ref());
-        }
     }
 }
 

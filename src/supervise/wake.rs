@@ -14,12 +14,12 @@ use crate::model::{AgentName, ApprovalId};
 use crate::process::{self, Arrived, How, Order, Report, Status};
 use crate::proxy::talk::News as GatewayNews;
 use crate::report::text;
-use crate::turn::answers::{Agreed, refused};
+use crate::turn::answers::{Agreed, Given, refused};
 use crate::turn::not_taken::NotTaken;
 
 use super::core::Core;
 use super::intake::gateway::Gateway;
-use super::intake::people::{self, Given, Heard, stands_still};
+use super::intake::people::{self, Heard, stands_still};
 use super::perform::launch::{end_tree, launch_failed};
 use super::supervisor::{Supervisor, Wake};
 
@@ -291,7 +291,7 @@ impl Supervisor {
     /// What was answered at the prompt.
     fn prompted(&mut self, approval: ApprovalId, answer: Answer) -> Result<Vec<Effect>, Error> {
         let Some(given) = people::prompted(approval, answer, self.core.governor()) else { return Ok(Vec::new()) };
-        let (effects, settled) = match given.is_allowed(self.core.governor()) {
+        let (effects, settled) = match people::is_allowed(&given, self.core.governor()) {
             Ok(()) => self.settle(&given)?,
             Err(not) => (Vec::new(), Err(not)),
         };
@@ -325,7 +325,8 @@ impl Supervisor {
             }
             Agreed::Not(not) => return Ok((Vec::new(), Err(not))),
         };
-        let what = given.what(self.core.governor());
+        let agent = self.core.governor().agent(&given.question.agent);
+        let what = given.what(agent.and_then(|agent| agent.pause.as_ref()));
         let effects = self.turn(vec![given.input(&by)])?;
         if let Some(not) = self.core.turns.take_not_taken() {
             return Ok((effects, Err(not)));

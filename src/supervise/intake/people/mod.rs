@@ -4,24 +4,22 @@ mod ahead;
 mod asking;
 mod brakes;
 
-use crate::clock;
 use crate::codex::redact;
 use crate::decide::Governor;
-use crate::decide::message::{Input, Question};
+use crate::decide::message::Input;
 use crate::decide::people::permission;
-use crate::decide::people::quorum::Votes;
 use crate::gate::message::{Message, Reply, Stands, Wish};
 use crate::gate::socket::{self, Call};
-use crate::model::{Answer, Answerer, ApprovalId, Brake, Door, Peer, RunId, TokenHash};
+use crate::model::{Answer, Answerer, ApprovalId, Brake, Door, Peer, RunId};
 use crate::process::{self, Terminal};
 use crate::supervise::context::Context;
 use crate::supervise::journal::Journal;
 use crate::supervise::run::Run;
-use crate::turn::answers::{Agreed, agreed, by_token, may_answer, nobody_waits, refused};
+use crate::turn::answers::{Agreed, Answers, Given, by_token, may_answer, refused, waiting};
 use crate::turn::login::{own_login, started_by};
 use crate::turn::not_taken::NotTaken;
-use crate::turn::tokens::{Says, Tokens, believed};
-use crate::turn::wish::{answer_is_allowed, answer_of, describe};
+use crate::turn::tokens::{Says, believed};
+use crate::turn::wish::{answer_is_allowed, answer_of};
 
 use ahead::Ahead;
 use brakes::{Brakes, is_paused, may_brake};
@@ -34,17 +32,7 @@ pub(in crate::supervise) use brakes::stands_still;
 pub(in crate::supervise) struct People {
     asking: Asking,
     brakes: Brakes,
-    tokens: Tokens,
-    votes: Votes,
-}
-
-/// An answer to a question that waits.
-pub(in crate::supervise) struct Given {
-    pub(in crate::supervise) approval: ApprovalId,
-    pub(in crate::supervise) question: Question,
-    pub(in crate::supervise) answer: Answer,
-    pub(in crate::supervise) who: Answerer,
-    reason: Option<String>,
+    answers: Answers,
 }
 
 /// What another govern said comes to.
@@ -63,30 +51,11 @@ pub(in crate::supervise) enum Heard {
     Answer(Given),
 }
 
-impl Given {
-    /// Its giver may give it.
-    pub(in crate::supervise) fn is_allowed(&self, governor: &Governor) -> Result<(), NotTaken> {
-        answer_is_allowed(&self.question, &self.answer, &self.who, &governor.policy().approvals)
-    }
-
-    /// What the governor hears of it, given by these.
-    pub(in crate::supervise) fn input(&self, by: &str) -> Input {
-        let (approval, answer, reason) = (self.approval, self.answer.clone(), self.reason.clone());
-        Input::Answered { approval, answer, by: by.to_owned(), reason }
-    }
-
-    /// What it does, in words.
-    pub(in crate::supervise) fn what(&self, governor: &Governor) -> String {
-        let paused = governor.agent(&self.question.agent).and_then(|agent| agent.pause.clone());
-        describe(&self.question, &self.answer, paused.as_ref())
-    }
-}
-
 impl People {
     /// `prompt`: there is a terminal to ask at. `screen`: it, if the agent takes it whole.
     pub(in crate::supervise) fn new(prompt: bool, screen: Option<Terminal>) -> Self {
         let asking = Asking::new(prompt, screen);
-        Self { asking, brakes: Brakes::default(), tokens: Tokens::default(), votes: Votes::default() }
+        Self { asking, brakes: Brakes::default(), answers: Answers::default() }
     }
 
     /// The question at the terminal.
@@ -136,92 +105,52 @@ impl People {
                 noted(may.map_err(NotTaken::from), what, context.journal).map(|()| Heard::Granted(link))
             }
             Message::Brake { brake, team, reason, token } => {
-                let (mut name, who) = (by(&own, governor), self.who_brakes(token, (own, peer), context));
+                let (mut name, who) =
+                    (by(&own, governor), self.answers.who_brakes(token, (own, peer, &context.run.sockets)));
                 let may = who.and_then(|who| {
                     name = by(&who, governor);
                     may_brake(brake, &who, context.run, governor)
                 });
                 noted(may, || format!("{name} may not let it go on"), context.journal)?;
                 if brake == Brake::Continue {
-                    self.tokens.forget(None);
+                    self.answers.forget(None);
                 }
                 let reason = reason.map(|reason| redact(&reason));
                 Ok(Heard::Brake { brake, team, by: name, reason })
             }
             Message::Answer { approval, wish, reason, who, token } => {
-                let who = self.who_answers(approval, Says { who, token }, (own, peer), context);
+                let who = self.answers.who(approval, Says { who, token }, (own, peer, &context.run.sockets), governor);
                 let who = noted(who, || format!("question {approval} is not answered"), context.journal)?;
                 let given = given((approval, &wish), &who, reason, governor);
                 noted(given, || not_so(approval, &who, governor), context.journal).map(Heard::Answer)
             }
             Message::Whose { approval, token } => {
-                let who = self.who_answers(approval, Says { who: None, token: Some(token) }, (own, peer), context)?;
+                let says = Says { who: None, token: Some(token) };
+                let who = self.answers.who(approval, says, (own, peer, &context.run.sockets), governor)?;
                 Ok(done(governor.policy().approvals.name(&who.identity)))
             }
             Message::Token { approval, hash, who } => {
                 let who = believed(own, Some(who), peer, &context.run.sockets)?;
-                self.expect_token(approval, hash, who, context).map(|()| done("known"))
+                match approval {
+                    Some(approval) => waiting(approval, governor).map(drop)?,
+                    None if !is_paused(context.run, governor) => {
+                        return Err(NotTaken::new("the run is paused no more"));
+                    }
+                    None => {}
+                }
+                self.answers.expect(approval, hash, who, governor).map(|()| done("known"))
             }
         }
-    }
-
-    fn who_answers(
-        &mut self,
-        approval: ApprovalId,
-        says: Says,
-        (own, peer): (Answerer, &Peer),
-        context: &Context<'_>,
-    ) -> Result<Answerer, NotTaken> {
-        if context.governor.waits_for(approval).is_none() {
-            return Err(nobody_waits(approval));
-        }
-        self.tokens.who(Some(approval), says, (own, peer, &context.run.sockets), clock::monotonic())
-    }
-
-    /// Who uses the brake: whoever speaks, or whom the token of a letter was sent to.
-    fn who_brakes(
-        &mut self,
-        token: Option<String>,
-        (own, peer): (Answerer, &Peer),
-        context: &Context<'_>,
-    ) -> Result<Answerer, NotTaken> {
-        if token.is_none() {
-            return Ok(own);
-        }
-        self.tokens.who(None, Says { who: None, token }, (own, peer, &context.run.sockets), clock::monotonic())
-    }
-
-    /// A message with this token is about to be sent: it is known here, if an answer of its reader would be taken.
-    fn expect_token(
-        &mut self,
-        approval: Option<ApprovalId>,
-        hash: TokenHash,
-        who: Answerer,
-        context: &Context<'_>,
-    ) -> Result<(), NotTaken> {
-        match approval {
-            Some(approval) if context.governor.waits_for(approval).is_none() => return Err(nobody_waits(approval)),
-            None if !is_paused(context.run, context.governor) => {
-                return Err(NotTaken::new("the run is paused no more"));
-            }
-            Some(_) | None => {}
-        }
-        permission::judge(&context.governor.policy().approvals, &who, &started_by(), None)?;
-        self.tokens.expect(approval, hash, who);
-        Ok(())
     }
 
     /// Whether enough have said so.
     pub(in crate::supervise) fn agree(&mut self, given: &Given, governor: &Governor) -> Agreed {
-        let (approvals, about) = (&governor.policy().approvals, (&given.question, &given.answer));
-        let counted = self.votes.count(approvals, given.approval, about, &given.who);
-        agreed(approvals, counted, &given.who, about)
+        self.answers.agree(given, governor)
     }
 
     /// A question is settled: what was said of it is past.
     pub(in crate::supervise) fn settled(&mut self, approval: ApprovalId, became: String) {
-        self.tokens.forget(Some(approval));
-        self.votes.forget(approval);
+        self.answers.forget(Some(approval));
         self.asking.became(became);
     }
 }
@@ -239,7 +168,7 @@ fn given(
     reason: Option<String>,
     governor: &Governor,
 ) -> Result<Given, NotTaken> {
-    let question = governor.waits_for(approval).ok_or_else(|| nobody_waits(approval))?;
+    let question = waiting(approval, governor)?;
     match answer_of(&question, wish, who, &governor.policy().approvals) {
         // Who may not answer here may know who can, and by what.
         Err(not) if not.oversteps && who.door == Door::Cli => {
@@ -261,6 +190,11 @@ fn noted<T>(may: Result<T, NotTaken>, what: impl FnOnce() -> String, journal: &m
 
 fn not_so(approval: ApprovalId, who: &Answerer, governor: &Governor) -> String {
     format!("{} may not answer question {approval} so", by(who, governor))
+}
+
+/// Its giver may give it.
+pub(in crate::supervise) fn is_allowed(given: &Given, governor: &Governor) -> Result<(), NotTaken> {
+    answer_is_allowed(&given.question, &given.answer, &given.who, &governor.policy().approvals)
 }
 
 /// What became of an answer; one that was not its giver's to give is written down.
