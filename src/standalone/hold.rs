@@ -132,7 +132,7 @@ impl Alone<'_> {
                 let question = waiting(*approval, governor)?;
                 let answer = answer_of(&question, wish, &who, &governor.policy().approvals)?;
                 let (approval, reason) = (*approval, reason.clone());
-                Ok(Said::Answer(Given { approval, question, answer, who, reason }))
+                Ok(Said::Answer(Box::new(Given { approval, question, answer, who, reason })))
             }
             Some(Message::Whose { approval, token }) => {
                 let says = Says { who: None, token: Some(token.clone()) };
@@ -174,7 +174,7 @@ enum Said {
     /// Nothing comes of it but this reply.
     Done(String),
     /// It is judged by all that was said before.
-    Answer(Given),
+    Answer(Box<Given>),
 }
 
 /// Tells when nobody waits for this process any more. Its thread ends with the process.
