@@ -26,7 +26,7 @@ use crate::turn::answers::may_answer;
 use crate::turn::books::TurnBooks;
 use crate::turn::hook::{asked, wants};
 use crate::turn::not_taken::NotTaken;
-use crate::turn::record::{elsewhere, record, take_answer};
+use crate::turn::record::{elsewhere, handle};
 
 /// What comes of a turn, beside its effects.
 #[derive(Default)]
@@ -418,17 +418,7 @@ fn handle_all(
     let mut turned = Turned::default();
     while let Some(input) = queue.pop_front() {
         let Some(input) = session::enter(turn, call, input)? else { continue };
-        if let Err(why) = take_answer(turn, governor, now, &input)? {
-            turned.not_taken = Some(why);
-            continue;
-        }
-        let books = TurnBooks::new(turn);
-        let effects = governor.handle(now, input, &books);
-        books.into_error()?;
-        for effect in effects {
-            if let Some(follows) = record(turn, &call.run, governor, &effect)?.follows {
-                queue.push_front(follows);
-            }
+        let handled = handle(turn, &call.run, governor, (now, input), &mut queue, |turn, effect, queue| {
             match effect {
                 // Whoever waits for this process stands still.
                 Effect::Freeze(agent) => queue.push_back(Input::Frozen(agent)),
@@ -441,7 +431,9 @@ fn handle_all(
                     perform.push(effect);
                 }
             }
-        }
+            Ok(())
+        })?;
+        turned.not_taken = handled.not_taken.or(turned.not_taken.take());
     }
     session::keep_bars(turn, call, &governor.bars(&call.agent))?;
     Ok(turned)

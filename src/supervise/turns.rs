@@ -14,10 +14,10 @@ use crate::model::event::EventKind;
 use crate::model::{AgentName, ApprovalId, Event, Money, Response, ResponseKey, RunId, ThreadId, UnderWay};
 use crate::process::Order;
 use crate::report::text::count;
-use crate::turn::books::{NoBooks, TurnBooks};
+use crate::turn::books::NoBooks;
 use crate::turn::not_taken::NotTaken;
 use crate::turn::notices;
-use crate::turn::record::{elsewhere, record, take_answer};
+use crate::turn::record::{elsewhere, handle};
 
 use super::agents::Agents;
 use super::intake::gateway::Gateway;
@@ -316,24 +316,12 @@ impl Turns {
                 turn.classify(classed.class, &classed.responses)?;
             }
             let now = beside.run.moment();
-            if let Err(why) = take_answer(turn, &self.governor, now, &input)? {
-                self.not_taken = Some(why);
-                continue;
-            }
-            self.posted |= matches!(input, Input::Answered { .. });
-            let books = TurnBooks::new(turn);
-            let effects = self.governor.handle(now, input, &books);
-            books.into_error()?;
-            for effect in effects {
-                let recorded = record(turn, run, &self.governor, &effect)?;
-                self.posted |= recorded.posted;
-                if let Some(follows) = recorded.follows {
-                    queue.push_front(follows);
-                }
-                if !is_for_ledger(&effect) {
-                    perform.push(effect);
-                }
-            }
+            let handled = handle(turn, run, &mut self.governor, (now, input), queue, |_, effect, _| {
+                perform.extend(Some(effect).filter(|effect| !is_for_ledger(effect)));
+                Ok(())
+            })?;
+            self.posted |= handled.posted;
+            self.not_taken = handled.not_taken.or(self.not_taken.take());
         }
         self.keep_under_way(turn, beside.run)?;
         self.keep_times(turn, beside)

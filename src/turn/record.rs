@@ -1,5 +1,6 @@
-//! What a turn writes into the ledger: the share of each effect that is the ledger's, and answers.
+//! How a turn handles an input: the governor is asked, and the ledger's share of what it orders is written, as answers are.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::clock;
@@ -15,22 +16,54 @@ use super::lives::lives;
 use super::not_taken::NotTaken;
 use super::notices;
 
-/// What came of writing an effect down.
+/// What came of one input.
 #[derive(Default)]
-pub(crate) struct Recorded {
-    /// What follows from it.
-    pub(crate) follows: Option<Input>,
+pub(crate) struct Handled {
+    /// Why an answer was not taken; nothing comes of it then.
+    pub(crate) not_taken: Option<NotTaken>,
     /// Somebody is to be told.
     pub(crate) posted: bool,
 }
 
-/// Writes an effect's share into the ledger, and whom it is to be told; a question gets its number here.
-pub(crate) fn record(
+/// Hands one input to the governor, and writes down what comes of it: each effect is taken once it is. What follows from it
+/// is the next in the queue.
+pub(crate) fn handle(
     turn: &mut Turn<'_>,
     run: &RunId,
-    governor: &Governor,
-    effect: &Effect,
-) -> Result<Recorded, LedgerError> {
+    governor: &mut Governor,
+    (now, input): (Moment, Input),
+    queue: &mut VecDeque<Input>,
+    mut take: impl FnMut(&mut Turn<'_>, Effect, &mut VecDeque<Input>) -> Result<(), LedgerError>,
+) -> Result<Handled, LedgerError> {
+    let mut handled = Handled::default();
+    if let Err(why) = take_answer(turn, governor, now, &input)? {
+        handled.not_taken = Some(why);
+        return Ok(handled);
+    }
+    handled.posted = matches!(input, Input::Answered { .. });
+    let books = TurnBooks::new(turn);
+    let effects = governor.handle(now, input, &books);
+    books.into_error()?;
+    for effect in effects {
+        let recorded = record(turn, run, governor, &effect)?;
+        handled.posted |= recorded.posted;
+        recorded.follows.into_iter().for_each(|follows| queue.push_front(follows));
+        take(turn, effect, queue)?;
+    }
+    Ok(handled)
+}
+
+/// What came of writing an effect down.
+#[derive(Default)]
+struct Recorded {
+    /// What follows from it.
+    follows: Option<Input>,
+    /// Somebody is to be told.
+    posted: bool,
+}
+
+/// Writes an effect's share into the ledger, and whom it is to be told; a question gets its number here.
+fn record(turn: &mut Turn<'_>, run: &RunId, governor: &Governor, effect: &Effect) -> Result<Recorded, LedgerError> {
     let mut recorded = Recorded::default();
     match effect {
         Effect::Record { agent, kind } => {
@@ -76,7 +109,7 @@ pub(crate) fn record(
 
 /// Writes an answer down, if the input is one: the first alone counts, and it lifts no limit further than all answers
 /// may. Its extension is written in this same transaction.
-pub(crate) fn take_answer(
+fn take_answer(
     turn: &mut Turn<'_>,
     governor: &Governor,
     now: Moment,
