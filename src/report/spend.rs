@@ -19,7 +19,7 @@ pub fn page(summary: &Summary) -> Page {
     if summary.rows.is_empty() {
         page.list(vec![Item::note("Nothing was recorded in this time.")]);
     } else {
-        let (table, left_out) = table(summary, MOST_LINES);
+        let (table, left_out) = laid_out(summary, MOST_LINES, true);
         page.table(table);
         if left_out > 0 {
             page.list(vec![Item::note("Each is in `--format csv` and `--format json`.")]);
@@ -90,6 +90,11 @@ fn of_rows(summary: &Summary) -> Vec<Item> {
 
 /// The table of so many lines at most, and how many its last row stands for.
 pub(super) fn table(summary: &Summary, most: usize) -> (Table, usize) {
+    laid_out(summary, most, false)
+}
+
+/// The same; with bars of text beside one another, where time comes first.
+fn laid_out(summary: &Summary, most: usize, with_bars: bool) -> (Table, usize) {
     let (lines, left_out) = shown(lines(summary), most);
     let all: Vec<&Totals> = lines.iter().map(|line| &line.totals).collect();
     let parents: Vec<Option<usize>> = lines.iter().map(|line| line.parent).collect();
@@ -99,7 +104,7 @@ pub(super) fn table(summary: &Summary, most: usize) -> (Table, usize) {
         let costs: Vec<_> = all.iter().map(|totals| nanos(totals)).collect();
         share_outline(&costs, &parents, summary.totals.cost.nanos())
     });
-    let bars = bars(summary, &lines);
+    let bars = with_bars.then(|| bars(summary, &lines)).flatten();
     let mut columns: Vec<Column> = summary.by.iter().map(dimension_column).collect();
     columns.extend(figures.columns());
     columns.extend(bars.is_some().then(|| Column::word("").useful()));

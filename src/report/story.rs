@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use chrono_tz::Tz;
+
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::round::{grouped, money_column};
-use super::text::count;
+use super::text::{clock, count};
+use super::told::Told;
 use crate::compare::tools_by_cost::ToolCost;
 use crate::model::{Money, Response, ThreadId, Timestamp};
 
@@ -41,7 +44,6 @@ impl Lanes {
     pub fn of(responses: &[Response]) -> Self {
         let times = || responses.iter().map(|response| response.at);
         let Some((first, last)) = times().min().zip(times().max()) else { return Self::default() };
-        let whole = i128::from((last - first).num_milliseconds()).max(1);
         let mut lanes: BTreeMap<&ThreadId, Lane> = BTreeMap::new();
         for response in responses {
             let lane = lanes.entry(&response.thread).or_insert_with(|| Lane {
@@ -50,8 +52,7 @@ impl Lanes {
                 answers: 0,
                 pieces: vec![Money::ZERO; PIECES],
             });
-            let passed = i128::from((response.at - first).num_milliseconds());
-            let place = usize::try_from(passed * (PIECES as i128 - 1) / whole).unwrap_or(0);
+            let place = piece(response.at, (first, last));
             let cost = response.cost.money().unwrap_or_default();
             if let Some(piece) = lane.pieces.get_mut(place) {
                 *piece += cost;
@@ -66,10 +67,30 @@ impl Lanes {
         Self { span: Some((first, last)), lanes, more }
     }
 
+    /// What was done in each piece of the time, such as `14:02:11 warned`; `None`: nothing.
+    pub fn done(&self, told: &[Told], zone: Tz) -> Vec<Option<String>> {
+        let Some(span) = self.span else { return Vec::new() };
+        let mut pieces: Vec<Option<String>> = vec![None; PIECES];
+        for one in told.iter().filter(|one| one.is_decision()) {
+            if let Some(piece) = pieces.get_mut(piece(one.at, span)) {
+                let said = format!("{} {}", clock(one.at, zone), one.what);
+                *piece = Some(piece.take().map_or_else(|| said.clone(), |before| format!("{before}; {said}")));
+            }
+        }
+        pieces
+    }
+
     /// The highest piece of all.
     pub fn most(&self) -> Money {
         self.lanes.iter().flat_map(|lane| lane.pieces.iter().copied()).max().unwrap_or_default()
     }
+}
+
+/// In which piece of this time a moment lies.
+fn piece(at: Timestamp, (first, last): (Timestamp, Timestamp)) -> usize {
+    let whole = i128::from((last - first).num_milliseconds()).max(1);
+    let passed = i128::from((at - first).num_milliseconds()).clamp(0, whole);
+    usize::try_from(passed * (PIECES as i128 - 1) / whole).unwrap_or(0)
 }
 
 /// What the answers cost that called each tool.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::codex::{CURRENT, OLD, OLDER};
 use crate::support::fake_responses::{Reply, Select, Usage};
 use crate::support::ledger;
-use crate::support::world::World;
+use crate::support::world::{CHEAPER, MODEL, World};
 
 const CODEX: &[&str] = &["codex", "exec", "do it"];
 
@@ -219,6 +219,21 @@ fn an_agent_that_only_polls_is_stopped() {
     let told = "responses read from the cache, said next to nothing, and nothing changed (polls)";
     assert!(reasons(&world).iter().any(|reason| reason.ends_with(told)), "{:#?}\n{}", reasons(&world), end.finished);
     assert!(world.server.requests().len() < 8, "it was stopped before it was done");
+}
+
+#[test]
+fn a_default_that_became_another_model_is_told() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy("[[alert]]\nname = \"new default\"\nchanged = \"model\"\ndo = \"warn\"\n");
+    world.server.always(Select::root(), Reply::message("done"));
+    let cheaper = ["codex", "exec", "--model", CHEAPER, "do it"];
+    world.run_governed(&[], &cheaper).expect_code(0);
+    world.run_governed(&[], &cheaper).expect_code(0);
+    assert_eq!(decisions(&world), [], "nothing was before the first run, and the second was like it");
+    let end = world.run_governed(&[], CODEX).expect_code(0);
+    let told =
+        format!("`{MODEL}` answers, where `{CHEAPER}` did in its last runs; the same work costs 2× (new default)");
+    assert_eq!(decisions(&world), [("new default".into(), "warn".into(), told)], "{}", end.finished);
 }
 
 #[test]

@@ -81,6 +81,7 @@ fn three_weeks() -> World {
         .unwrap();
     }
     world.policy(&policy);
+    world.write("codex/auth.json", r#"{"auth_mode":"apikey","OPENAI_API_KEY":"sk-none"}"#);
     let models = ["gpt-6.1-sol", "gpt-6.1-terra", "gpt-6.2-sol"];
     for day in 1..=21_usize {
         // Nobody works on Sundays.
@@ -96,6 +97,11 @@ fn three_weeks() -> World {
     }
     world.govern(&["import"]).expect_code(0);
     world
+}
+
+/// As TOML writes it.
+fn toml_text(text: &str) -> String {
+    serde_json::to_string(text).unwrap()
 }
 
 fn written(world: &World, name: &str, args: &[&str]) -> String {
@@ -158,14 +164,20 @@ fn a_browser_shows_and_prints_a_report_and_asks_nobody_for_anything() {
 #[test]
 fn hostile_names_are_shown_and_do_nothing() {
     let world = World::without_codex();
+    let name = toml_text(HOSTILE);
+    world.policy(&format!(
+        "[[attribute]]\nfolder = \"/srv/*\"\nset = {{ project = {name}, team = {name}, client = {name} }}\n\
+         [[budget]]\nname = {name}\nper = \"everything\"\nwindow = \"total\"\nlimit = \"9 usd\"\n"
+    ));
     let flags = ["--team", HOSTILE, "--client", HOSTILE, "--agent", "coder", "--task", HOSTILE];
     world.run_governed(&flags, &["sh", "-c", "exit 3"]);
-    session(&world, 1, (3, 9), &format!("/srv/{}", HOSTILE.replace('/', "_")), "gpt-6.1-sol", &[(50, 20)]);
+    session(&world, 1, (3, 9), "/srv/shop", "gpt-6.1-sol", &[(50, 20)]);
     world.govern(&["import"]).expect_code(0);
-    let whole = written(&world, "whole.html", &["--by", "project,model"]);
+    let whole = written(&world, "whole.html", &[]);
+    let for_one = written(&world, "one.html", &["--for", "client", HOSTILE]);
     let run = written(&world, "run.html", &["--last"]);
     let Some(mut browser) = Browser::open(&world) else { return };
-    for url in [&whole, &run] {
+    for url in [&whole, &for_one, &run] {
         browser.go(url);
         assert!(browser.is("document.title").as_str().unwrap() != "taken", "{url}");
         assert_eq!(browser.is("document.querySelectorAll('script, img, iframe, object').length"), Value::from(0));

@@ -29,6 +29,8 @@ pub struct Bar {
 
 /// Units of the drawing, which is as wide and as high as the page has it.
 const WIDE: usize = 10;
+/// Fewer columns than these leave room beside them, and are no blocks.
+const ROOM: usize = 16;
 const HIGH: i64 = 1_000;
 /// What is there at all is seen.
 const LEAST: i64 = 12;
@@ -43,7 +45,7 @@ impl Columns {
     /// The drawing.
     pub fn draw(&self) -> Html {
         let highest = self.highest().max(1);
-        let width = self.columns.len().max(1).saturating_mul(WIDE);
+        let width = self.columns.len().max(ROOM).saturating_mul(WIDE);
         let high = |amount: i64| {
             let part = i128::from(amount.clamp(0, highest)) * i128::from(HIGH) / i128::from(highest);
             i64::try_from(part).unwrap_or(HIGH)
@@ -80,8 +82,12 @@ impl Columns {
     pub fn with_scale(&self, highest: &str, first: &str, last: &str) -> Html {
         let mut html = tag("p").class("scale").text(highest);
         html.add(self.draw());
-        let ends = [tag("span").text(first), tag("span").text(last)];
-        html.add(tag("p").class("ends").with(ends.into_iter().collect()));
+        let ends = match self.columns.len() {
+            ..=1 => vec![first.to_owned()],
+            2..ROOM => vec![format!("{first} – {last}")],
+            _ => vec![first.to_owned(), last.to_owned()],
+        };
+        html.add(tag("p").class("ends").with(ends.iter().map(|end| tag("span").text(end)).collect()));
         tag("div").class("chart").with(html)
     }
 }
@@ -104,7 +110,7 @@ mod tests {
 
     #[test]
     fn nothing_and_the_absurd_can_be_drawn() {
-        assert!(Columns::default().draw().as_str().contains("viewBox=\"0 0 10 1000\""));
+        assert!(Columns::default().draw().as_str().contains("viewBox=\"0 0 160 1000\""));
         let absurd =
             Columns { columns: vec![bar("", i64::MAX, false), bar("", i64::MIN, false)], ..Columns::default() };
         assert!(absurd.draw().as_str().contains("height=\"1000\""));

@@ -54,6 +54,19 @@ fn timeline(RunStory { report, lanes, .. }: &RunStory) -> Html {
         rows.add(tag("dt").text(name));
         rows.add(tag("dd").with(drawing.draw()));
     }
+    let done = lanes.done(&report.told, report.zone);
+    if done.iter().any(Option::is_some) {
+        let mark = |said: &Option<String>| Bar {
+            name: said.clone().unwrap_or_default(),
+            amount: said.is_some().into(),
+            expected: false,
+        };
+        let columns = done.iter().map(mark).collect();
+        let label = "What govern did".to_owned();
+        rows.add(tag("dt").text(&label));
+        let drawing = Columns { label, columns, line: None, most: Some(1) };
+        rows.add(tag("dd").class("done").with(drawing.draw()));
+    }
     rows.add(tag("dt").text(""));
     let ends = [first, last].map(|at| tag("span").text(clock(at, report.zone)));
     rows.add(tag("dd").with(tag("p").class("ends").with(ends.into_iter().collect())));

@@ -8,12 +8,12 @@ use chrono_tz::Tz;
 use super::document::{Alone, alone};
 use super::markup::{Html, tag};
 use super::{Manner, of_facts, of_page, of_sums, of_table};
-use crate::model::Timestamp;
+use crate::model::{Dimension, Timestamp, WorkClass};
 use crate::report::exceptions::ExceptionReport;
 use crate::report::page::{Block, Page};
 use crate::report::summary::Totals;
 use crate::report::text::moment;
-use crate::report::{Audience, BudgetReport, PriceStamp, Savings, Summary, results, spend};
+use crate::report::{Audience, BudgetReport, By, PriceStamp, Savings, Summary, results, spend};
 
 pub use runs::CostlyRun;
 
@@ -163,9 +163,11 @@ fn parts(whole: &Whole) -> Html {
     html
 }
 
-/// It says more than the whole does.
+/// It says more than the whole does: that all work was of no known class says nothing.
 fn tells(summary: &Summary) -> bool {
-    summary.rows.iter().any(|row| row.key.iter().any(Option::is_some))
+    let other = |by: &By, value: &str| *by == By::Of(Dimension::Work) && value == WorkClass::Other.as_str();
+    let told = |(by, value): (&By, &Option<String>)| value.as_deref().is_some_and(|value| !other(by, value));
+    summary.rows.iter().any(|row| summary.by.iter().zip(&row.key).any(told))
 }
 
 fn came_of_it(whole: &Whole) -> Html {

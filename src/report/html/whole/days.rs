@@ -22,8 +22,11 @@ const MOST_EXPECTED: usize = 31;
 /// A line that is so many times as high as all columns would make them all flat.
 const TOO_HIGH: i64 = 4;
 
-/// As sums are shown.
+/// As sums are shown; more than ten cents without parts of a cent.
 fn shown(nanos: i64) -> String {
+    const CENT: i64 = 10_000_000;
+    let cents = nanos.saturating_add(CENT / 2) / CENT;
+    let nanos = if nanos >= 10 * CENT { cents.saturating_mul(CENT) } else { nanos };
     money_column(&[Some(Money::from_nanos(nanos))], "").total
 }
 

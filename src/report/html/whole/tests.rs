@@ -186,7 +186,14 @@ fn the_story_of_a_run_has_its_time_its_decisions_and_its_tools() {
     let story = RunStory { report, lanes: Lanes::of(&responses), tools: tools.to_vec(), proof: proof() };
     let page = story::page(&story);
     assert!(!page.contains("<script") && !page.contains("<img"), "{page}");
-    for part in ["When its threads worked", "Tools by cost", "Spend by agent and thread", "42:ab12ab12"] {
+    for part in [
+        "When its threads worked",
+        "Tools by cost",
+        "Spend by agent and thread",
+        "What govern did",
+        "warned",
+        "42:ab12ab12",
+    ] {
         assert!(page.contains(part), "no {part}: {page}");
     }
 }
