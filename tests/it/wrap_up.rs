@@ -81,7 +81,8 @@ fn installed_hooks_tell_it_from_hook_to_hook() {
         assert_eq!(done.code(), 1, "{version:?}: {done}");
         let heard = heard(&world);
         assert_eq!(heard.len(), 4, "{version:?}: {heard:?} {done}");
-        assert!(heard[..2] == [0, 0] && heard[2] >= 1, "{version:?}: {heard:?} {done}");
+        // A hook of 0.171 for a tool may be there before the one that tells of its answer: then the next tool's tells.
+        assert!(heard[..2] == [0, 0] && heard[3] >= 1, "{version:?}: {heard:?} {done}");
         assert!(served(&world) > LIMIT && served(&world) <= 2 * LIMIT, "{version:?}");
         world.wait_for_no_survivors(LONG);
         world.govern(&["audit", "verify"]).expect_code(0);

@@ -30,7 +30,8 @@ pub(in crate::decide) fn before(
     };
     let because = due.because.clone();
     let at_once = |why: &str| Some(Due { because: format!("{because}; {why}"), ..due.clone() });
-    if agents[who].gate.reach().is_none() {
+    // History says nothing of hooks: there it is taken to have been told.
+    if cx.fixed.patient && agents[who].gate.reach().is_none() {
         return at_once("it is not told to sum up: its Codex was not seen to call govern's hooks");
     }
     let account = &mut accounts[id];

@@ -440,3 +440,12 @@ fn a_price_by_which_no_limit_binds_is_told() {
         ("[prices.mine]\ninput = 1\ncached_input = 0\noutput = 10".to_owned(), "", ""),
     ]);
 }
+
+#[test]
+fn more_than_the_limit_to_sum_up_is_no_limit() {
+    let steps = |amount: &str| steps(&format!("{{ at = \"100%\", do = \"stop\", wrap_up = \"{amount}\" }}"));
+    assert_eq!(messages(&steps("6 usd")), ["`wrap_up` is more than the limit itself"]);
+    let policy = policy(&steps("0.20 usd"));
+    assert_eq!(policy.budgets[0].steps[0].wrap_up, Some(200_000_000));
+    assert!(crate::policy::show::show(&policy).contains("at 100%: stop, after $0.20 more to commit and sum up"));
+}
