@@ -3,6 +3,7 @@
 mod adviser;
 pub mod approvals;
 pub mod approve;
+pub mod at_reset;
 pub mod attribute;
 pub mod audit;
 mod before;
@@ -45,6 +46,7 @@ pub mod report;
 pub mod request;
 mod results;
 pub mod resume;
+mod resumes;
 pub mod run;
 pub mod runs;
 pub mod serve;
@@ -138,10 +140,10 @@ enum Verb {
     Stop(brake::StopArgs),
     /// Check a policy, show the one that applies here, or try one on what was recorded
     Policy(policy::PolicyArgs),
-    /// What tokens cost, and since when
-    Prices(prices::PricesArgs),
     /// Ask OpenAI what was used, and write it beside what was observed
     Reconcile(reconcile::ReconcileArgs),
+    /// What tokens cost, and since when
+    Prices(prices::PricesArgs),
     /// Show a page of what runs and was spent, and send notices
     Serve(serve::ServeArgs),
     /// Channels of notices: try one, and see what waits
@@ -219,7 +221,16 @@ fn carry_out(verb: Option<Verb>, clocks: Clocks) -> Result<Exit> {
         Some(Verb::Run(args)) => run::run(*args, supervision()?),
         Some(Verb::Fleet(args)) if args.plan => reading(|out, here| fleet::plan(&args, out, here)),
         Some(Verb::Fleet(args)) => fleet::run(&args, supervision()?),
-        Some(Verb::Resume(args)) => resume::run(&args, supervision()?),
+        Some(Verb::Resume(args)) if args.at_reset || args.cancel => {
+            reading(|out, here| at_reset::run(&args, out, here))
+        }
+        Some(Verb::Resume(args)) => {
+            let supervision = supervision()?;
+            match if args.due { at_reset::is_over(&args, &here()?)? } else { None } {
+                Some(over) => Ok(over),
+                None => resume::run(&args, supervision),
+            }
+        }
         Some(Verb::Shim(args)) => reading(|out, here| shim::run(&args, out, here)),
         Some(Verb::Approve(args)) => approve::approve(&args),
         Some(Verb::Deny(args)) => approve::deny(&args),
@@ -243,6 +254,7 @@ fn carry_out(verb: Option<Verb>, clocks: Clocks) -> Result<Exit> {
         Some(Verb::Estimate(args)) => reading(|out, here| estimate::run(&args, out, here)),
         Some(Verb::Request(args)) => request::run(&args),
         Some(Verb::Policy(args)) => reading(|out, here| policy::run(&args, out, here)),
+        Some(Verb::Reconcile(args)) => reading(|out, here| reconcile::run(&args, out, here)),
         Some(Verb::Prices(args)) => reading(|out, here| prices::run(&args, out, here)),
         Some(Verb::Serve(args)) => serve::run(&args),
         Some(Verb::Notify(args)) => reading(|out, here| channels::run(&args, out, here)),
@@ -254,7 +266,6 @@ fn carry_out(verb: Option<Verb>, clocks: Clocks) -> Result<Exit> {
         Some(Verb::Doctor(args)) => reading(|out, here| doctor::run(&args, out, here, &process::ask)),
         Some(Verb::Completions(args)) => reading(|out, _| completions::run(&args, out, help::grouped(Cli::command()))),
         None => reading(overview::run),
-        Some(Verb::Reconcile(args)) => reading(|out, here| reconcile::run(&args, out, here)),
     }
 }
 

@@ -3,6 +3,7 @@
 mod kept;
 mod next;
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
@@ -52,6 +53,18 @@ pub struct ResumeArgs {
     /// The token of the message that told of its end: it is whoever got that who lets it go on
     #[arg(long, value_name = "TOKEN")]
     pub token: Option<String>,
+    /// Go on when the limit that ended or holds it begins anew: show the timer that does it, and with `--yes` set it
+    #[arg(long, conflicts_with_all = ["extend", "accept_policy", "folder", "token", "json"])]
+    pub at_reset: bool,
+    /// With `--at-reset`: set the timer
+    #[arg(long, requires = "at_reset")]
+    pub yes: bool,
+    /// Take back what `--at-reset` has set
+    #[arg(long, conflicts_with_all = ["at_reset", "extend", "accept_policy", "folder", "token", "json"])]
+    pub cancel: bool,
+    /// A timer calls
+    #[arg(long, hide = true, conflicts_with_all = ["at_reset", "cancel", "extend", "token"])]
+    pub due: bool,
     /// Write the run's summary as JSON, too
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -279,6 +292,44 @@ fn run_alone(
         rules: kept.rules,
     };
     govern(start, supervision, &Shown { quiet: args.quiet, json: args.json.clone() })
+}
+
+/// What would go on with a run.
+pub(super) struct Pending {
+    /// The policy that it would go on under.
+    pub(super) policy: Policy,
+    /// Its command; of a fleet that of an agent without flags.
+    pub(super) command: Vec<OsString>,
+    /// Where it worked.
+    pub(super) cwd: PathBuf,
+    /// A person sits before it.
+    pub(super) is_screen: bool,
+}
+
+/// What would go on with it by itself, or why nothing does.
+pub(super) fn pending(
+    ledger: &Ledger,
+    info: &RunInfo,
+    here: &Here<'_>,
+) -> Result<std::result::Result<Pending, String>> {
+    let kept = match Kept::of(ledger, &info.id)? {
+        Ok(kept) => kept,
+        Err(why) => return Ok(Err(why.to_owned())),
+    };
+    let policy = kept.policy_now(here)?;
+    if let Some(changed) = changed_policy(&info.policy, &policy.digest) {
+        return Ok(Err(changed));
+    }
+    let cwd = kept.cwd().to_owned();
+    let command = match &kept {
+        Kept::Run(kept) => match kept.again() {
+            Some(command) => command,
+            None => return Ok(Err("its thread or its command line is not known".to_owned())),
+        },
+        Kept::Fleet(_) => ["codex", "exec"].map(OsString::from).to_vec(),
+    };
+    let is_screen = Invocation::parse(&command).is_some_and(|invocation| kept::is_screen(&invocation));
+    Ok(Ok(Pending { policy, command, cwd, is_screen }))
 }
 
 /// Nobody said which run: those that can go on, the newest first.

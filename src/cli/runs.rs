@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use super::format::{Format, put_as};
 use super::here::Here;
 use super::report::nothing_yet;
+use super::resumes;
 use super::when::When;
 use crate::error::Result;
 use crate::exit::Exit;
@@ -47,7 +48,7 @@ pub fn run(args: &RunsArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit
     let timed = since.is_some() || until.is_some() || args.all;
     let limit = args.limit.or((!timed).then_some(SHOWN));
     let Some(ledger) = here.ledger()? else {
-        let nothing = RunList { rows: Vec::new(), more: false, at: here.now, zone };
+        let nothing = RunList { rows: Vec::new(), resumes: Vec::new(), more: false, at: here.now, zone };
         put_as(out, here.look, args.format, &nothing_yet(), || json::to_text(&nothing))?;
         return Ok(Exit::Success);
     };
@@ -73,7 +74,7 @@ pub(super) fn list(ledger: &Ledger, wanted: RunFilter, zone: Tz, here: &Here<'_>
         totals: totals.remove(&info.id).unwrap_or_default(),
         info,
     });
-    Ok(RunList { rows: rows.collect(), more, at: here.now, zone })
+    Ok(RunList { rows: rows.collect(), resumes: resumes::listed(here)?, more, at: here.now, zone })
 }
 
 /// What each of these spent.

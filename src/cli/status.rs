@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::format::put;
 use super::here::Here;
+use super::resumes;
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -96,7 +97,9 @@ fn fitting(page: &str) -> Vec<String> {
 
 /// Every run that lives, and how it stands.
 pub(super) fn look(here: &Here<'_>, now: Timestamp) -> Result<StatusReport> {
-    let Some(ledger) = here.ledger()? else { return Ok(StatusReport { at: now, runs: Vec::new() }) };
+    let Some(ledger) = here.ledger()? else {
+        return Ok(StatusReport { at: now, runs: Vec::new(), resumes: Vec::new() });
+    };
     let live = ledger.live_runs(here.alive)?;
     let state = here.state_folder()?;
     let sockets = match home::socket_folder(&state) {
@@ -118,7 +121,7 @@ pub(super) fn look(here: &Here<'_>, now: Timestamp) -> Result<StatusReport> {
         let may = kept.unwrap_or_else(|| MayAnswer::named(live.approvers.clone()));
         runs.push(RunStatus { info, source, live, may });
     }
-    Ok(StatusReport { at: now, runs })
+    Ok(StatusReport { at: now, runs, resumes: resumes::listed(here)? })
 }
 
 /// What a run says of itself.

@@ -28,6 +28,13 @@ pub fn keeps_threads_in_memory(config: &str) -> bool {
     kind().unwrap_or(false)
 }
 
+/// The variable of the environment from which a provider of this `config.toml` takes its key; `None`: from none, or it is none of
+/// its own.
+pub fn key_variable(config: &str, provider: &str) -> Option<String> {
+    let table = config.parse::<Table>().ok()?;
+    Some(table.get("model_providers")?.get(provider)?.get("env_key")?.as_str()?.to_owned())
+}
+
 /// What Codex reads of its configuration for a thread, as far as it is there.
 #[derive(Clone, Debug, Default)]
 pub struct Layers {

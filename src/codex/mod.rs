@@ -22,7 +22,7 @@ mod setting;
 mod start;
 mod tokens;
 
-pub use self::defaults::{Defaults, Layers, keeps_threads_in_memory};
+pub use self::defaults::{Defaults, Layers, keeps_threads_in_memory, key_variable};
 pub use self::hooks::{Failing, HookEvent, HookTarget, NoHooks};
 pub use self::invocation::{Asked, Invocation, Kind, Prompt, Session, Start, StdinUse, Ungovernable};
 pub use self::redact::{is_whole, redacted};

@@ -34,6 +34,7 @@ pub mod page;
 pub mod plan_standing;
 pub mod reconciled;
 pub mod results;
+pub mod resumes;
 pub mod round;
 pub mod run;
 pub mod run_json;

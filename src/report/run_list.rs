@@ -6,6 +6,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::json::counters;
 use super::marks::{Billed, marks, notes};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
+use super::resumes::{self, ResumesAt};
 use super::round::money_column;
 use super::summary::Totals;
 use super::text::{between, duration, moment, rfc3339, shell_words};
@@ -18,6 +19,8 @@ pub struct RunList {
     pub rows: Vec<ListedRun>,
     /// There are older ones that were not asked for.
     pub more: bool,
+    /// Those that a timer lets go on.
+    pub resumes: Vec<ResumesAt>,
     /// When this was so.
     pub at: Timestamp,
     /// The zone that times are shown in.
@@ -68,6 +71,7 @@ impl RunList {
         self.rows.iter().for_each(|row| whole.merge(&row.totals));
         page.table(self.table(&whole));
         page.list(notes(&whole, Billed::MarkedIfMixed, std::iter::empty(), 0));
+        page.list(resumes::notes(&self.resumes, self.zone));
         if self.more {
             page.list(vec![Item::note("There are older ones: `--limit 100`, `--since 2026-11` or `--all` show more.")]);
         }
@@ -150,6 +154,7 @@ impl Serialize for RunList {
         map.serialize_entry("at", &rfc3339(self.at))?;
         map.serialize_entry("timezone", self.zone.name())?;
         map.serialize_entry("more", &self.more)?;
+        map.serialize_entry("resumes", &self.resumes)?;
         map.serialize_entry("rows", &self.rows)?;
         map.end()
     }

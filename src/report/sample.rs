@@ -178,7 +178,7 @@ pub(crate) fn status() -> StatusReport {
         of("k3e0000000aa", Source::Ledger(why.to_owned()), silent.clone()),
         of("k3d0000000bb", Source::Hooks, silent),
     ];
-    StatusReport { at: now, runs }
+    StatusReport { at: now, runs, resumes: Vec::new() }
 }
 
 pub(crate) fn standing(

@@ -1,6 +1,7 @@
 //! Pure. What runs on this machine now: each run, its agents, what they spend and how long that lasts.
 
 use super::page::{Cell, Column, Item, Page, Table, Tone};
+use super::resumes::{self, ResumesAt};
 use super::text::{about, between, count, duration, shell_words};
 use crate::model::{
     Live, LiveAgent, LiveLimit, LivePool, MayAnswer, Money, RunInfo, Standing, Timestamp, Unit, WorkClass,
@@ -14,6 +15,8 @@ pub struct StatusReport {
     pub at: Timestamp,
     /// The runs that live, the newest first.
     pub runs: Vec<RunStatus>,
+    /// Those that a timer lets go on.
+    pub resumes: Vec<ResumesAt>,
 }
 
 /// One run.
@@ -66,6 +69,7 @@ impl StatusReport {
         let mut page = Page::default();
         if self.runs.is_empty() {
             page.list(vec![Item::note("Nothing runs here.")]);
+            page.list(resumes::notes(&self.resumes, chrono_tz::UTC));
             return page;
         }
         let agents: usize = self.runs.iter().map(|run| run.live.agents.len()).sum();
@@ -73,6 +77,7 @@ impl StatusReport {
         page.title(format!("Running: {runs}, {}", count(agents as u64, "agent", "agents")));
         page.table(self.table());
         page.list(self.notes());
+        page.list(resumes::notes(&self.resumes, chrono_tz::UTC));
         page
     }
 

@@ -13,6 +13,7 @@ impl Serialize for StatusReport {
         map.serialize_entry("schema", "govern.status/1")?;
         map.serialize_entry("at", &rfc3339(self.at))?;
         map.serialize_entry("runs", &self.runs)?;
+        map.serialize_entry("resumes", &self.resumes)?;
         map.end()
     }
 }

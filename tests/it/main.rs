@@ -20,6 +20,7 @@ mod allot;
 mod app_server;
 mod approvals;
 mod ask;
+mod at_reset;
 mod audit;
 mod bad_input;
 mod brake;
@@ -101,8 +102,8 @@ mod unseen;
 mod who_answers;
 mod work;
 mod workflows;
-
 mod wrap_up;
+
 /// A tool that never ends by itself: an agent gets past it only if somebody ends it.
 const ENDLESS: &str = "sleep 600";
 

@@ -30,7 +30,7 @@ fn front() -> Result<Front> {
             // How a command line shows more is nothing to a page.
             RunList { more: false, ..runs::list(&ledger, last, zone, &here)? }
         }
-        None => RunList { rows: Vec::new(), more: false, at, zone },
+        None => RunList { rows: Vec::new(), resumes: Vec::new(), more: false, at, zone },
     };
     Ok(Front { overview, runs, answers: false })
 }

@@ -171,7 +171,7 @@ mod tests {
 
     fn front() -> Front {
         let overview = sample::overview();
-        let runs = RunList { rows: Vec::new(), more: false, at: overview.at, zone: overview.zone };
+        let runs = RunList { rows: Vec::new(), resumes: Vec::new(), more: false, at: overview.at, zone: overview.zone };
         Front { overview, runs, answers: false }
     }
 

@@ -27,7 +27,7 @@ fn spent(since: &str, responses: &[(&str, Option<&str>, &str)]) -> Spent {
 
 /// At 2026-11-22 14:12 UTC.
 pub(crate) fn overview() -> Overview {
-    let StatusReport { at: now, mut runs } = status();
+    let StatusReport { at: now, mut runs, resumes } = status();
     runs.truncate(2);
     for run in runs.iter_mut().skip(1) {
         run.info.attribution.team = Some("web".into());
@@ -61,7 +61,7 @@ pub(crate) fn overview() -> Overview {
     Overview {
         at: now,
         zone: Tz::UTC,
-        status: StatusReport { at: now, runs },
+        status: StatusReport { at: now, runs, resumes },
         waiting,
         budgets: Ok(BudgetReport {
             rows,
