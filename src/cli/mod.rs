@@ -29,6 +29,7 @@ pub mod hook;
 pub mod hooks;
 pub mod import;
 pub mod init;
+mod key_file;
 mod likely;
 pub mod metrics;
 pub mod overview;

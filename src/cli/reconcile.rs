@@ -2,13 +2,13 @@
 
 mod codex;
 mod costs;
-mod key;
 
 use std::io::Write;
 use std::path::PathBuf;
 
 use super::format::{Format, put_as};
 use super::here::Here;
+use super::key_file;
 use super::reconciled::compared;
 use super::report::nothing_yet;
 use super::when::When;
@@ -119,7 +119,7 @@ fn of_costs(
         let what = format!("what API keys were charged is not compared: no admin key is known ({hint})");
         return Ok(Told { problems: if observed.is_empty() { Vec::new() } else { vec![what] }, ..Told::default() });
     };
-    let key = key::read(&file)?;
+    let key = key_file::read(&file, "admin key")?;
     let projects = if args.project.is_empty() { rule.projects.clone() } else { args.project.clone() };
     let observed = corrections::days(ledger, days.since, days.until)?;
     costs::ask(&costs::Question { key: &key, api: rule.api.as_ref(), projects, days }, observed, prices, here)

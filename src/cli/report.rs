@@ -12,6 +12,7 @@ use chrono_tz::Tz;
 use super::format::{put, put_json, put_lines};
 use super::here::Here;
 use super::reconciled::compared;
+use super::results::pulls::Asker;
 use super::when::When;
 use super::{price_list, results, resume};
 use crate::error::{Error, Result};
@@ -58,6 +59,12 @@ pub struct ReportArgs {
     /// What came of it, too: commits, lines that stand, what was merged, taken back or abandoned
     #[arg(long)]
     pub results: bool,
+    /// With `--results`: ask GitHub for the pull requests of the commits, with GH_TOKEN or GITHUB_TOKEN where one is set
+    #[arg(long, requires = "results")]
+    pub pull_requests: bool,
+    /// The file with the token for that, which only you may read
+    #[arg(long, value_name = "FILE", requires = "pull_requests")]
+    pub github_token_file: Option<PathBuf>,
     /// What govern's acts saved, too: a range for each, with its rule
     #[arg(long)]
     pub savings: bool,
@@ -145,7 +152,8 @@ pub fn run(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
     };
     summary.run = info.map(|info| (info.id, info.outcome));
     if args.results {
-        add_results(&mut summary, &ledger, &filter, here)?;
+        let github = args.pull_requests.then(|| Asker::new(args.github_token_file.as_deref(), here)).transpose()?;
+        add_results(&mut summary, &ledger, &filter, (here, github.as_ref()))?;
     }
     if args.savings {
         summary.savings = Some(savings::savings(&ledger, &filter, (None, zone), here)?);
@@ -161,6 +169,11 @@ fn asked(args: &ReportArgs, here: &Here<'_>, zone: Tz) -> Result<Filter> {
         return Err(Error::new(format!("`{what}` says nothing to `--format focus`"))
             .exit(Exit::Usage)
             .hint("leave it out: FOCUS has a row for each day, model, kind of tokens and attribution"));
+    }
+    if args.pull_requests && args.format == ReportFormat::Html {
+        return Err(Error::new("`--pull-requests` is not written as HTML")
+            .exit(Exit::Usage)
+            .hint("leave it out, or ask with `--format json` or `markdown`"));
     }
     if let (true, ReportFormat::Csv | ReportFormat::Focus) = (args.savings, args.format) {
         return Err(Error::new("`--savings` says nothing to a table of rows that a program reads")
@@ -239,12 +252,17 @@ fn reconciled(
 }
 
 /// What came of each row. People are not ranked by it: their rows stand by name.
-fn add_results(summary: &mut Summary, ledger: &Ledger, filter: &Filter, here: &Here<'_>) -> Result<()> {
+fn add_results(
+    summary: &mut Summary,
+    ledger: &Ledger,
+    filter: &Filter,
+    (here, github): (&Here<'_>, Option<&Asker>),
+) -> Result<()> {
     if summary.by.contains(&By::Of(Dimension::User)) {
         summary.rows.sort_by(|one, other| one.key.cmp(&other.key));
     }
     let keys: Vec<Vec<Option<String>>> = summary.rows.iter().map(|row| row.key.clone()).collect();
-    summary.results = Some(results::outputs(ledger, filter, (&summary.by, summary.zone, &keys), here)?);
+    summary.results = Some(results::outputs(ledger, filter, (&summary.by, summary.zone, &keys), here, github)?);
     Ok(())
 }
 

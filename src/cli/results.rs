@@ -2,6 +2,7 @@
 
 mod kept;
 mod logs;
+pub(super) mod pulls;
 mod repository;
 mod sessions;
 mod spend;
@@ -17,6 +18,7 @@ use chrono_tz::Tz;
 
 use self::kept::Known;
 use self::logs::Logs;
+use self::pulls::Asker;
 use self::repository::{Asked, NOT_ASKED};
 use self::sessions::Sessions;
 use self::spend::{Holder, Key, Spend, Whose};
@@ -33,6 +35,7 @@ use crate::process::git::Repository;
 use crate::report::By;
 use crate::report::outputs::Outputs;
 use crate::results::part::{DAY, part};
+use crate::results::pull::Pull;
 use crate::results::{Fates, Part, Results, Work};
 
 /// Why nothing is known of what has no session and no work tree.
@@ -44,6 +47,7 @@ pub(super) fn outputs(
     filter: &Filter,
     (by, zone, rows): (&[By], Tz, &[Key]),
     here: &Here<'_>,
+    github: Option<&Asker>,
 ) -> Result<Outputs> {
     let sessions = Sessions::of(ledger, filter)?;
     let spends = spend::spends(ledger, filter, (by, zone), (&sessions, here))?;
@@ -51,6 +55,9 @@ pub(super) fn outputs(
     let mut all = Gathered::new(ledger, &spends, (&sessions, here), &mut Logs::new(until))?;
     all.read_sessions(&spends, &sessions, until);
     all.follow(until);
+    if let Some(github) = github {
+        all.ask(github, until);
+    }
     let mut sums: BTreeMap<&Key, Results> = rows.iter().map(|key| (key, Results::default())).collect();
     let mut totals = Results::default();
     let mut add = |row: Option<&Key>, part: &Part| {
@@ -88,6 +95,8 @@ struct Gathered<'a> {
     without: HashMap<Holder, String>,
     fates: HashMap<String, std::result::Result<Fates, String>>,
     known: Known<'a>,
+    /// By repository; `None`: nobody asked.
+    pulls: Option<HashMap<String, pulls::Of>>,
     told: HashMap<Whose, std::result::Result<TestsTold, String>>,
     new_told: told::New,
 }
@@ -141,6 +150,7 @@ impl<'a> Gathered<'a> {
             without,
             fates: HashMap::new(),
             known: Known::of(ledger),
+            pulls: None,
             told: HashMap::new(),
             new_told: Vec::new(),
         })
@@ -166,16 +176,40 @@ impl<'a> Gathered<'a> {
         }
     }
 
+    /// Asks GitHub of each repository once, for as long as there is time.
+    fn ask(&mut self, github: &Asker, until: Instant) {
+        let mut found = HashMap::new();
+        for (common, commits) in by_repository(&self.trees, &self.wanted) {
+            let pulls = match Path::new(common).parent() {
+                _ if commits.is_empty() => Ok(HashMap::new()),
+                Some(folder) if folder.exists() => github.of(folder, &commits, self.here, until),
+                Some(_) | None => Err("its repository is gone".to_owned()),
+            };
+            found.insert(common.to_owned(), pulls);
+        }
+        self.pulls = Some(found);
+    }
+
+    /// The pull requests of these commits, in the repository of this tree.
+    fn pulls_of(
+        &self,
+        tree: Option<&Tree>,
+        commits: &std::result::Result<Vec<Commit>, String>,
+    ) -> Option<std::result::Result<BTreeSet<Pull>, String>> {
+        let all = self.pulls.as_ref()?;
+        let found = |commits: &Vec<Commit>| match tree.and_then(|tree| all.get(&tree.repository)) {
+            _ if commits.is_empty() => Ok(BTreeSet::new()),
+            Some(Ok(of)) => Ok(commits.iter().filter_map(|commit| of.get(&commit.id)).flatten().cloned().collect()),
+            Some(Err(why)) => Err(why.clone()),
+            None => Err(NOBODYS.to_owned()),
+        };
+        Some(commits.as_ref().map_err(Clone::clone).and_then(found))
+    }
+
     /// Asks git of each repository once, for as long as there is time.
     fn follow(&mut self, until: Instant) {
-        let mut by_repository: BTreeMap<&str, Vec<&Commit>> = BTreeMap::new();
-        for tree in self.trees.iter().filter(|tree| self.wanted.contains(&tree.holder)) {
-            by_repository.entry(&tree.repository).or_default().extend(tree.commits.iter().flatten());
-        }
         let mut fates = HashMap::new();
-        for (common, mut commits) in by_repository {
-            commits.sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
-            commits.dedup_by(|one, other| one.id == other.id);
+        for (common, commits) in by_repository(&self.trees, &self.wanted) {
             let found = match self.repository(common, until) {
                 _ if commits.is_empty() => Ok(Fates::default()),
                 Some(repository) => {
@@ -246,7 +280,9 @@ impl<'a> Gathered<'a> {
         if governor {
             // What a governor model was asked changes no files.
             let work = Work { tests: Ok((0, 0)), wrote: false, commits: Ok(&[]), ..nothing(spend.cost, ended) };
-            return part(&work, Ok(&Fates::default()), self.here.now.timestamp());
+            let mut part = part(&work, Ok(&Fates::default()), self.here.now.timestamp());
+            part.pulls = self.pulls.as_ref().map(|_| Ok(BTreeSet::new()));
+            return part;
         }
         spend.wrote |= !changed.is_empty();
         let never = commits.as_ref().is_ok_and(Vec::is_empty) && spend.wrote;
@@ -263,7 +299,9 @@ impl<'a> Gathered<'a> {
             touched_since: touched.as_ref().copied().map_err(String::as_str),
             ..nothing(spend.cost, ended)
         };
-        part(&work, fates, self.here.now.timestamp())
+        let mut part = part(&work, fates, self.here.now.timestamp());
+        part.pulls = self.pulls_of(trees.first().copied(), &commits);
+        part
     }
 
     fn why_without(&self, holder: Option<&Holder>) -> String {
@@ -280,7 +318,9 @@ impl<'a> Gathered<'a> {
             None => Err(NOBODYS),
         };
         let work = Work { tests, commits: Err(SHARED), ..nothing(spend.cost, 0) };
-        part(&work, Err(SHARED), self.here.now.timestamp())
+        let mut part = part(&work, Err(SHARED), self.here.now.timestamp());
+        part.pulls = self.pulls.as_ref().map(|_| Err(SHARED.to_owned()));
+        part
     }
 
     /// Somebody has committed changes of the files that a run had changed.
@@ -308,6 +348,19 @@ impl<'a> Gathered<'a> {
         }
         Ok(())
     }
+}
+
+/// What is wanted of each repository, each commit once.
+fn by_repository<'t>(trees: &'t [Tree], wanted: &BTreeSet<Holder>) -> BTreeMap<&'t str, Vec<&'t Commit>> {
+    let mut by_repository: BTreeMap<&str, Vec<&Commit>> = BTreeMap::new();
+    for tree in trees.iter().filter(|tree| wanted.contains(&tree.holder)) {
+        by_repository.entry(&tree.repository).or_default().extend(tree.commits.iter().flatten());
+    }
+    for commits in by_repository.values_mut() {
+        commits.sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
+        commits.dedup_by(|one, other| one.id == other.id);
+    }
+    by_repository
 }
 
 /// All session files of a run, or of a session that no run governed.

@@ -6,6 +6,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::model::Money;
 use crate::results::Results;
+use crate::results::pull::PullState;
 use crate::results::sum::{AFTER, Figure};
 
 /// What came of each row of a summary, in their order, and of all of them.
@@ -38,6 +39,10 @@ pub(super) fn reasons(results: &Results) -> BTreeMap<String, String> {
     keep("tests_failed", results.failed.why("runs"));
     keep("usd_per_merged_change", results.per_merged().err().or_else(|| results.merged_why()));
     keep("usd_per_kept_line", results.per_kept().err());
+    if let Some(pulls) = &results.pulls {
+        keep("pull_requests", pulls.why());
+        keep("usd_per_merged_pull_request", pulls.per_merged().err().or_else(|| pulls.why()));
+    }
     unknown
 }
 
@@ -59,6 +64,12 @@ impl Serialize for Results {
         map.serialize_entry("tests_failed", &self.failed.value())?;
         map.serialize_entry("usd_per_merged_change", &self.per_merged().ok())?;
         map.serialize_entry("usd_per_kept_line", &self.per_kept().ok().map(|(cost, _)| cost))?;
+        if let Some(pulls) = &self.pulls {
+            map.serialize_entry("pull_requests", &pulls.count())?;
+            map.serialize_entry("merged_pull_requests", &pulls.of(PullState::Merged))?;
+            map.serialize_entry("open_pull_requests", &pulls.of(PullState::Open))?;
+            map.serialize_entry("usd_per_merged_pull_request", &pulls.per_merged().ok())?;
+        }
         map.serialize_entry("unknown", &reasons(self))?;
         map.end()
     }

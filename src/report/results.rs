@@ -10,7 +10,8 @@ use super::summary::{Row, Summary};
 use super::text::moment;
 use crate::model::{Dimension, Money};
 use crate::results::Results;
-use crate::results::sum::Figure;
+use crate::results::pull::PullState;
+use crate::results::sum::{Figure, Pulls};
 
 /// So many rows a person looks through. Formats for programs have them all.
 const MOST_ROWS: usize = 1_000;
@@ -24,6 +25,9 @@ pub fn page(summary: &Summary, outputs: &Outputs) -> Page {
         return page;
     }
     page.table(table(summary, outputs));
+    if let Some(pulls) = &outputs.totals.pulls {
+        page.list(vec![in_pulls(pulls)]);
+    }
     page.list(notes(summary, outputs));
     page
 }
@@ -111,6 +115,16 @@ fn figures(results: &Results) -> Vec<Cell> {
     ]
 }
 
+/// Pull requests of all rows; those of each are in JSON.
+fn in_pulls(pulls: &Pulls) -> Item {
+    let Some(count) = pulls.count() else { return Item::note("Pull requests: not known.") };
+    let of = |state| pulls.of(state).unwrap_or_default();
+    let (merged, open, closed) = (of(PullState::Merged), of(PullState::Open), of(PullState::Closed));
+    let each = pulls.per_merged().map_or_else(|_| String::new(), |usd| format!("; {usd} for each that was merged"));
+    let least = if pulls.why().is_some() { "at least " } else { "" };
+    Item::note(format!("Pull requests: {least}{count}: {merged} merged, {open} open, {closed} closed{each}."))
+}
+
 /// What is a part of the whole has a mark before it.
 fn shown(value: Option<String>, is_part: bool) -> Cell {
     match value {
@@ -159,6 +173,8 @@ fn in_words(name: &str) -> String {
         "tests_failed" => "failed",
         "usd_per_merged_change" => "$/merged",
         "usd_per_kept_line" => "$/line",
+        "pull_requests" => "pull requests",
+        "usd_per_merged_pull_request" => "$/merged pull request",
         other => other,
     };
     words.to_owned()
@@ -200,6 +216,7 @@ mod tests {
             abandoned: Amount::of(Money::ZERO),
             tests: Figure::of(7),
             failed: Figure::of(2),
+            pulls: None,
         });
         results
     }

@@ -9,6 +9,7 @@ pub mod branch;
 pub mod landed;
 pub mod part;
 pub mod patch;
+pub mod pull;
 pub mod reflog;
 pub mod sum;
 pub mod trunk;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::pull::{Pull, PullState};
 use crate::model::{CommitId, LineKind, Lines, Money};
 
 /// After so many days it is looked which lines stand.
@@ -97,6 +98,53 @@ impl Amount {
     }
 }
 
+/// Pull requests of several runs, each once, and what is not known of others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pulls {
+    found: BTreeMap<(String, u64), PullState>,
+    known: Figure,
+    /// What the runs cost of which it is known.
+    cost: Money,
+}
+
+impl Pulls {
+    /// Adds those of one run that cost so much.
+    pub fn add(&mut self, pulls: &Result<BTreeSet<Pull>, String>, cost: Money) {
+        match pulls {
+            Ok(pulls) => {
+                self.found.extend(pulls.iter().map(|one| ((one.repository.clone(), one.number), one.state)));
+                self.known.add(&Figure::of(0));
+                self.cost += cost;
+            }
+            Err(why) => self.known.add(&Figure::unknown(why.as_str())),
+        }
+    }
+
+    /// How many there are; `None`: nobody knows.
+    pub fn count(&self) -> Option<u64> {
+        self.known.value().map(|_| self.found.len() as u64)
+    }
+
+    /// How many of them stand so.
+    pub fn of(&self, state: PullState) -> Option<u64> {
+        self.known.value().map(|_| self.found.values().filter(|of| **of == state).count() as u64)
+    }
+
+    /// Why that is not known, or what is missing.
+    pub fn why(&self) -> Option<String> {
+        self.known.why("runs")
+    }
+
+    /// What a merged one cost, what came to nothing included; or why nobody can say.
+    pub fn per_merged(&self) -> Result<Money, String> {
+        let merged = self.of(PullState::Merged).ok_or_else(|| self.why().unwrap_or_default())?;
+        match i64::try_from(merged) {
+            Ok(merged) if merged > 0 => Ok(Money::from_nanos(self.cost.nanos().div_euclid(merged))),
+            _ => Err("no pull request was merged".to_owned()),
+        }
+    }
+}
+
 /// What came of one run in one work tree, or of one agent of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
@@ -122,6 +170,8 @@ pub struct Part {
     pub tests: Figure,
     /// Those of them that did not end well.
     pub failed: Figure,
+    /// Pull requests, or why nobody knows; `None`: nobody asked.
+    pub pulls: Option<Result<BTreeSet<Pull>, String>>,
 }
 
 impl Default for Part {
@@ -146,6 +196,7 @@ impl Part {
             abandoned: Amount::unknown(why),
             tests: figure(),
             failed: figure(),
+            pulls: None,
         }
     }
 }
@@ -171,6 +222,8 @@ pub struct Results {
     pub tests: Figure,
     /// Those of them that did not end well.
     pub failed: Figure,
+    /// Pull requests, where they were asked for.
+    pub pulls: Option<Pulls>,
     changes: BTreeSet<CommitId>,
     merged: Figure,
     /// What the runs cost of which it is known whether their changes were merged.
@@ -193,6 +246,9 @@ impl Results {
         self.abandoned.add(&part.abandoned);
         self.tests.add(&part.tests);
         self.failed.add(&part.failed);
+        if let Some(pulls) = &part.pulls {
+            self.pulls.get_or_insert_default().add(pulls, part.cost);
+        }
         match &part.merged {
             Ok(changes) => {
                 self.changes.extend(changes.iter().cloned());
@@ -271,5 +327,22 @@ mod tests {
         assert_eq!(results.commits.value(), Some(2));
         assert_eq!(results.commits.why("runs").as_deref(), Some("not known of 1 of 2 runs: its work tree is gone"));
         assert_eq!(results.per_merged(), Err("nothing was merged".to_owned()));
+    }
+
+    #[test]
+    fn a_pull_request_of_two_runs_counts_once_and_what_is_not_known_is_no_zero() {
+        let pull = |number, state| Pull { repository: "acme/shop".to_owned(), number, state };
+        let all = [(1, PullState::Open), (2, PullState::Merged), (3, PullState::Closed)];
+        let found: BTreeSet<Pull> = all.into_iter().map(|(number, state)| pull(number, state)).collect();
+        let mut pulls = Pulls::default();
+        pulls.add(&Ok(found.clone()), Money::from_nanos(30));
+        pulls.add(&Ok(found), Money::from_nanos(20));
+        assert_eq!((pulls.count(), all.map(|(_, state)| pulls.of(state))), (Some(3), [Some(1); 3]));
+        assert_eq!(pulls.per_merged(), Ok(Money::from_nanos(50)));
+        pulls.add(&Err("it was asked too often".to_owned()), Money::from_nanos(1));
+        assert_eq!(pulls.why().as_deref(), Some("not known of 1 of 3 runs: it was asked too often"));
+        let mut none = Pulls::default();
+        none.add(&Err("no remote is on GitHub".to_owned()), Money::ZERO);
+        assert_eq!((none.count(), none.per_merged()), (None, Err("no remote is on GitHub".to_owned())));
     }
 }

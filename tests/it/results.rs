@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::support::codex::CURRENT;
+use crate::support::fake_openai::FakeOpenAi;
 use crate::support::fake_responses::{Reply, Select};
 use crate::support::ledger;
 use crate::support::world::World;
@@ -93,4 +94,69 @@ fn what_a_codex_committed_that_nobody_governed_is_read_from_the_log_of_its_tree(
     let found = results(&world, &["--by", "project"]);
     assert_eq!((&found["commits"], &found["lines_added"]), (&1.into(), &1.into()), "{found}");
     assert_eq!(found["merged_changes"], 1, "{found}");
+}
+
+/// What GitHub says of a commit's pull requests.
+fn pulls(status: u16, body: &str) -> FakeOpenAi {
+    let body = body.to_owned();
+    FakeOpenAi::start(move |_| (status, Vec::new(), body.clone()))
+}
+
+#[test]
+fn pull_requests_are_asked_of_github_where_that_is_wanted_and_nowhere_else() {
+    let Some(mut world) = World::with_codex(CURRENT) else { return };
+    world.server.script(
+        Select::root(),
+        [Reply::exec("echo a > a.txt && git add . && git commit -qm work"), Reply::message("done")],
+    );
+    world.run_governed(&[], CODEX).expect_code(0);
+    let asked = ["--pull-requests"];
+    let github = pulls(
+        200,
+        r#"[{"number":7,"state":"closed","merged_at":"2026-01-01T00:00:00Z","base":{"repo":{"full_name":"acme/shop"}}},
+            {"number":8,"state":"open","merged_at":null,"base":{"repo":{"full_name":"acme/shop"}}}]"#,
+    );
+    world.set_env("GITHUB_API_URL", &github.url("/api/v3"));
+    let found = results(&world, &asked);
+    assert_eq!(found["unknown"]["pull_requests"], "no remote of its repository is on github.com", "{found}");
+    assert_eq!(found["pull_requests"], Value::Null);
+    git(&world, &["remote", "add", "origin", "git@github.com:acme/shop.git"]);
+    assert!(results(&world, &[]).get("pull_requests").is_none(), "nobody asked");
+    assert_eq!(github.asked("/").len(), 0);
+    let file = world.path("token").display().to_string();
+    world.write("token", "ghp_not-a-token\n");
+    let with_file = ["report", "--results", "--pull-requests", "--github-token-file", &file];
+    world.govern(&with_file).expect_code(125).expect_said("can be read by others");
+    world.run("chmod", &["600", &file]).expect_code(0);
+    let page = world.govern(&with_file).expect_code(0).out();
+    assert!(page.contains("Pull requests: 2: 1 merged, 1 open, 0 closed; $0.0424 for each that was merged."), "{page}");
+    let head = world.run("git", &["rev-parse", "HEAD"]).out();
+    let question = &github.asked("/api/v3/repos/acme/shop/commits/")[0];
+    assert_eq!((question.method.as_str(), question.authorization.as_str()), ("GET", "Bearer ghp_not-a-token"));
+    assert!(question.path.ends_with(&format!("{}/pulls?per_page=100", head.trim())), "{question:?}");
+    let found = results(&world, &asked);
+    assert_eq!((&found["pull_requests"], &found["merged_pull_requests"]), (&2.into(), &1.into()), "{found}");
+    assert_eq!(github.asked("/").last().unwrap().authorization, "", "no token is known");
+    for (status, body, said) in [
+        (401, "{}", "GitHub does not take this token (401)"),
+        (403, "{}", "may not read acme/shop (403)"),
+        (404, "{}", "GitHub shows acme/shop to nobody without a token (404): set GH_TOKEN"),
+        (429, "{}", "asked too often (429)"),
+        (500, "{}", "GitHub answered 500"),
+        (200, "{", "GitHub's answer cannot be read"),
+    ] {
+        let github = pulls(status, body);
+        world.set_env("GITHUB_API_URL", &github.url(""));
+        let why = results(&world, &asked)["unknown"]["pull_requests"].to_string();
+        assert!(why.contains(said), "{status}: {why}");
+    }
+    let unpushed = pulls(422, r#"{"message":"No commit found"}"#);
+    world.set_env("GITHUB_API_URL", &unpushed.url(""));
+    let found = results(&world, &asked);
+    assert_eq!(
+        (&found["pull_requests"], &found["unknown"]["usd_per_merged_pull_request"]),
+        (&0.into(), &"no pull request was merged".into())
+    );
+    world.set_env("GITHUB_API_URL", "http://api.github.com");
+    world.govern(&["report", "--results", "--pull-requests"]).expect_code(125).expect_said("is not one of TLS");
 }

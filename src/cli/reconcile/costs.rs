@@ -7,9 +7,9 @@ use chrono::{NaiveDate, NaiveTime};
 use http::{StatusCode, Uri, header};
 
 use super::Told;
-use super::key::AdminKey;
 use crate::bill::costs::{Next, Page, read};
 use crate::cli::here::Here;
+use crate::cli::key_file::Key;
 use crate::codex::redact;
 use crate::error::{Error, Result};
 use crate::ledger::reconciled::Observed;
@@ -54,7 +54,7 @@ impl Days {
 
 /// Who asks for what.
 pub(super) struct Question<'a> {
-    pub(super) key: &'a AdminKey,
+    pub(super) key: &'a Key,
     /// Where the API is; `None`: OpenAI's.
     pub(super) api: Option<&'a Uri>,
     pub(super) projects: Vec<String>,

@@ -351,7 +351,7 @@ fn results(
         }
     })?;
     let mut summary = tally.finish(time.frame.clone());
-    add_results(&mut summary, ledger, filter, then)?;
+    add_results(&mut summary, ledger, filter, (then, None))?;
     if let (Some(outputs), true) = (&mut summary.results, audience.is_some()) {
         // The sums of the rows that are here, not of all that there are.
         outputs.totals = outputs.rows.first().cloned().unwrap_or_default();

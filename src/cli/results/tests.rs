@@ -171,7 +171,7 @@ impl World {
         let here = Here { env: &env, cwd: self.root(), look: Look::plain(80), now, alive: &alive };
         let keys: Vec<Key> = tasks.iter().map(|task| vec![Some((*task).to_owned())]).collect();
         let by = [By::Of(Dimension::Task)];
-        let found = outputs(&self.ledger, &Filter::default(), (&by, Tz::UTC, &keys), &here).unwrap();
+        let found = outputs(&self.ledger, &Filter::default(), (&by, Tz::UTC, &keys), &here, None).unwrap();
         (tasks.iter().map(|task| (*task).to_owned()).zip(found.rows).collect(), found.totals)
     }
 }

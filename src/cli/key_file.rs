@@ -1,4 +1,4 @@
-//! Owns the file of an organisation's admin key: read where nobody else can, and shown nowhere.
+//! Owns files that hold a key or a token: read where nobody else can, and shown nowhere.
 
 use std::fmt;
 use std::fs::File;
@@ -12,50 +12,49 @@ use crate::process;
 /// Longer ones are something else.
 const MOST_BYTES: u64 = 4_096;
 
-/// What opens an organisation's costs.
-pub(super) struct AdminKey(String);
+/// A key, or a token.
+pub(super) struct Key(String);
 
-impl fmt::Debug for AdminKey {
+impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AdminKey(…)")
+        f.write_str("Key(…)")
     }
 }
 
-impl AdminKey {
+impl Key {
     /// As a request carries it.
     pub(super) fn bearer(&self) -> String {
         format!("Bearer {}", self.0)
     }
 }
 
-/// Reads it, where nobody but its owner can.
-pub(super) fn read(path: &Path) -> Result<AdminKey> {
+/// Reads it, where nobody but its owner can. `what` it is, as messages call it.
+pub(super) fn read(path: &Path, what: &str) -> Result<Key> {
     let shown = path.display();
-    let failed =
-        |error: std::io::Error| Error::new(format!("the admin key `{shown}` cannot be read")).caused_by(&error);
+    let failed = |error: std::io::Error| Error::new(format!("the {what} `{shown}` cannot be read")).caused_by(&error);
     // A pipe in the file's place would be waited for.
     let metadata = std::fs::metadata(path).map_err(failed)?;
     if !metadata.is_file() {
-        return Err(Error::new(format!("the admin key `{shown}` is no regular file")));
+        return Err(Error::new(format!("the {what} `{shown}` is no regular file")));
     }
     let mut file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if metadata.mode() & 0o077 != 0 {
-        return Err(Error::new(format!("the admin key `{shown}` can be read by others"))
-            .hint(format!("`chmod 600 {shown}`, and make a new key if others may have seen it")));
+        return Err(Error::new(format!("the {what} `{shown}` can be read by others"))
+            .hint(format!("`chmod 600 {shown}`, and make a new one if others may have seen it")));
     }
     let owner = metadata.uid();
     if owner != 0 && owner != process::own_uid() {
-        return Err(Error::new(format!("the admin key `{shown}` is another user's file"))
-            .hint("whoever can write it could have another key asked with: keep one of your own"));
+        return Err(Error::new(format!("the {what} `{shown}` is another user's file"))
+            .hint("whoever can write it could have another one asked with: keep one of your own"));
     }
     let mut text = String::new();
     file.by_ref().take(MOST_BYTES).read_to_string(&mut text).map_err(failed)?;
     let text = text.trim();
     if text.is_empty() || !text.chars().all(|c| c.is_ascii_graphic()) {
-        return Err(Error::new(format!("`{shown}` holds no key")).hint("it holds the key alone, on one line"));
+        return Err(Error::new(format!("`{shown}` holds no {what}")).hint("it holds that alone, on one line"));
     }
-    Ok(AdminKey(text.to_owned()))
+    Ok(Key(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -73,17 +72,17 @@ mod tests {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             path
         };
-        let good = read(&put("good", "sk-admin-x\n", 0o600)).unwrap();
-        assert_eq!((good.bearer().as_str(), format!("{good:?}").as_str()), ("Bearer sk-admin-x", "AdminKey(…)"));
+        let good = read(&put("good", "sk-admin-x\n", 0o600), "admin key").unwrap();
+        assert_eq!((good.bearer().as_str(), format!("{good:?}").as_str()), ("Bearer sk-admin-x", "Key(…)"));
         for (path, said) in [
             (put("group", "sk-admin-x", 0o640), "can be read by others"),
             (put("all", "sk-admin-x", 0o604), "can be read by others"),
-            (put("empty", "\n", 0o600), "holds no key"),
-            (put("two", "sk-admin-x\nsk-admin-y", 0o600), "holds no key"),
+            (put("empty", "\n", 0o600), "holds no admin key"),
+            (put("two", "sk-admin-x\nsk-admin-y", 0o600), "holds no admin key"),
             (folder.path().join("gone"), "cannot be read"),
             (folder.path().to_owned(), "no regular file"),
         ] {
-            let error = read(&path).unwrap_err().to_string();
+            let error = read(&path, "admin key").unwrap_err().to_string();
             assert!(error.contains(said) && !error.contains("sk-admin"), "{error}");
         }
     }
