@@ -141,7 +141,6 @@ fn money(value: &Value) -> Option<Money> {
         Value::Text(text) => text.trim().parse().ok()?,
     };
     let fits = value.is_finite() && value.abs() < MOST_USD;
-    #[expect(clippy::cast_possible_truncation, reason = "it is less than what fits")]
     fits.then(|| Money::from_nanos((value * NANOS).round() as i64))
 }
 

@@ -111,6 +111,23 @@ pub fn threads(ledger: &Ledger, filter: &Filter) -> Result<Vec<ThreadObserved>, 
     Ok(found)
 }
 
+/// Those of these threads of which the ledger has nothing.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn strangers(ledger: &Ledger, threads: Vec<ThreadId>) -> Result<Vec<ThreadId>, LedgerError> {
+    let mut known = ledger.conn.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM usage WHERE thread = (SELECT no FROM thread_ids WHERE id = ?1))",
+    )?;
+    let mut strange = Vec::new();
+    for thread in threads {
+        if !known.query_row([thread.as_str()], |row| row.get::<_, bool>(0))? {
+            strange.push(thread);
+        }
+    }
+    Ok(strange)
+}
+
 /// What was observed of each day of UTC in this time that was paid by token.
 ///
 /// # Errors

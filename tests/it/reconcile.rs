@@ -167,6 +167,25 @@ fn a_codex_without_an_account_or_without_the_question_says_so() {
     world.govern(&["reconcile", "--only", "codex"]).expect_code(125);
 }
 
+#[test]
+fn a_thread_that_was_never_read_is_named_with_what_it_used() {
+    let Some((world, _account)) = of_plan(|ids| usage(ids, Some(3_500))) else { return };
+    let own = std::fs::read_to_string(world.session_files()[0].clone()).unwrap();
+    let strange = "01a20000-0000-7000-8000-0000000000cc";
+    let text = own.replace(ONE, strange).replace(TWO, strange);
+    world.write(&format!("codex/sessions/2026/01/01/rollout-2026-01-01T10-00-00-{strange}.jsonl"), &text);
+    let told = reconcile(&world, &["--only", "codex"], 0);
+    assert_eq!((&told["asked"][0]["told"], &told["totals"]["observed_usd"]), (&3.into(), &"0.006".into()), "{told}");
+    assert_eq!(told["totals"]["unexplained_usd"], "0.0035", "{told}");
+    assert!(
+        told["problems"][0].as_str().unwrap().contains("1 thread is in Codex's session files and not in the ledger")
+    );
+    // Once it is read, it is explained.
+    world.govern(&["import"]).expect_code(0);
+    let told = reconcile(&world, &["--only", "codex"], 0);
+    assert_eq!((&told["totals"]["unexplained_usd"], &told["asked"][0]["new"]), (&"0.00".into(), &1.into()), "{told}");
+}
+
 fn charge(usd: f64, currency: &str, item: &str) -> Value {
     json!({ "object": "organization.costs.result", "amount": { "value": usd, "currency": currency }, "line_item": item })
 }

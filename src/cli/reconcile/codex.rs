@@ -1,6 +1,6 @@
 //! Owns the question to the Codex in `PATH`: what its account's server says that threads used.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Duration;
@@ -12,11 +12,13 @@ use crate::cli::hooks::asked::codexes;
 use crate::codex::account::{self, Refusal, ThreadAnswer};
 use crate::codex::listed::SERVER;
 use crate::error::Result;
-use crate::ledger::reconciled::{ThreadObserved, threads};
+use crate::ledger::reconciled::{ThreadObserved, strangers, threads};
 use crate::ledger::{Filter, Ledger};
 use crate::model::{BillSubject, ThreadId};
 use crate::process;
 use crate::report::text::count;
+use crate::tail::locate::{self, session_files};
+use crate::tail::session::name_of;
 use crate::usage::price::PriceTable;
 
 /// How many threads one Codex is asked about: the questions together are shorter than what a pipe holds.
@@ -35,6 +37,13 @@ const MOST_BYTES: u64 = 8 * 1024 * 1024;
 pub(super) fn ask(ledger: &Ledger, filter: &Filter, prices: &PriceTable, here: &Here<'_>) -> Result<Told> {
     let mut all = threads(ledger, filter)?;
     all.retain(|one| is_for_codex(&one.billing));
+    let never_read = strangers(ledger, sessions(filter, here))?;
+    let known = all.len();
+    all.extend(never_read.into_iter().map(|thread| ThreadObserved {
+        thread,
+        billing: Vec::new(),
+        observed: Vec::new(),
+    }));
     let mut told = Told { asked: all.len() as u64, ..Told::default() };
     if all.is_empty() {
         return Ok(told);
@@ -59,8 +68,30 @@ pub(super) fn ask(ledger: &Ledger, filter: &Filter, prices: &PriceTable, here: &
         }
     }
     told.problems.extend(heard.problems(left.len()));
+    if let Some(strange) = all.len().checked_sub(known).filter(|strange| *strange > 0) {
+        let threads = count(strange as u64, "thread is", "threads are");
+        told.problems
+            .push(format!("{threads} in Codex's session files and not in the ledger: `govern import` reads them"));
+    }
     told.parts = all.into_iter().filter_map(|one| part(one, &mut heard, prices)).collect();
     Ok(told)
+}
+
+/// Threads of Codex's own session files that were written in this time, the latest first.
+fn sessions(filter: &Filter, here: &Here<'_>) -> Vec<ThreadId> {
+    let home = locate::codex_home(|name| here.variable(name));
+    let found = home.and_then(|home| session_files(&home).ok()).map(|found| found.files).unwrap_or_default();
+    let since = filter.since.and_then(|since| since.timestamp_nanos_opt()).unwrap_or(i64::MIN);
+    let mut written: Vec<_> = found.into_iter().filter(|file| file.modified >= since).collect();
+    written.sort_by_key(|file| std::cmp::Reverse(file.modified));
+    let mut threads: Vec<ThreadId> = Vec::new();
+    let mut seen = HashSet::new();
+    for thread in written.iter().filter_map(|file| Some(name_of(&file.path)?.thread)) {
+        if seen.insert(thread.clone()) {
+            threads.push(thread);
+        }
+    }
+    threads
 }
 
 type Part = (BillSubject, crate::ledger::reconciled::Observed, Vec<crate::model::ToldPart>);
