@@ -1,9 +1,12 @@
 //! Runs that go on when their limit begins anew: the timers, by stand-ins for `systemctl --user` and `crontab`.
 
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select};
+use crate::support::process::LONG;
 use crate::support::world::World;
 
 const CODEX: &[&str] = &["codex", "exec", "do it"];
@@ -62,7 +65,7 @@ fn the_timer_is_shown_set_by_systemd_listed_and_goes_on_with_the_run_once() {
         assert!(shown.contains(line), "what is written was shown: {line}");
         assert!(!line.contains("not-a-key") && !line.contains("MOCK_KEY") && !line.contains("tester"), "{line}");
     }
-    let tomorrow = (chrono::Utc::now().date_naive() + chrono::Days::new(1)).format("%Y-%m-%d");
+    let tomorrow = (Utc::now().date_naive() + chrono::Days::new(1)).format("%Y-%m-%d");
     assert!(text(&world, &timer).contains(&format!("OnCalendar={tomorrow} 00:01:00 UTC\nPersistent=true\n")));
     let called = text(&world, "systemctl.txt");
     assert!(
@@ -84,7 +87,7 @@ fn the_timer_is_shown_set_by_systemd_listed_and_goes_on_with_the_run_once() {
     let mut noted: Value = serde_json::from_str(&text(&world, &note)).unwrap();
     noted["at"] = json!("2026-01-01T00:00:00Z");
     world.write(&note, &noted.to_string());
-    let until = (chrono::Utc::now().date_naive() + chrono::Days::new(3)).to_string();
+    let until = (Utc::now().date_naive() + chrono::Days::new(3)).to_string();
     world
         .govern(&["grant", "--budget", "purse", "--extend", "1usd", "--until", &until, "--reason", "a test"])
         .expect_code(0);
@@ -151,11 +154,43 @@ fn what_never_begins_anew_or_cannot_start_alone_is_refused_with_the_reason() {
     world.govern(&["resume", "--at-reset"]).expect_code(2).expect_said("say which run");
 }
 
+/// An answer that says how much of a plan's five hours is used, and when they begin anew.
+fn told_of_plan(used: &str, resets: DateTime<Utc>) -> Reply {
+    Reply::exec("true")
+        .header("x-codex-primary-used-percent", used)
+        .header("x-codex-primary-window-minutes", "300")
+        .header("x-codex-primary-reset-at", &resets.timestamp().to_string())
+}
+
+/// When the timer of this run would go off.
+fn goes_off(world: &World, run: &str) -> DateTime<Utc> {
+    let shown = world.govern(&["resume", run, "--at-reset"]).expect_code(0).out();
+    let at = shown.lines().find_map(|line| line.trim().strip_prefix("OnCalendar=")?.strip_suffix(" UTC"));
+    NaiveDateTime::parse_from_str(at.unwrap(), "%Y-%m-%d %H:%M:%S").unwrap().and_utc()
+}
+
 #[test]
-fn a_plans_window_is_waited_for_until_codex_says_that_it_begins_anew() {
-    let Some((world, run)) = stopped(DAY) else { return };
+fn a_plans_window_is_waited_for_as_codex_told_of_it_also_where_a_held_run_was_lost() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
     without_key(&world);
-    // The budget that ended it is gone; a plan's is there in its place, under the same name.
-    world.policy("[[budget]]\nname = \"purse\"\nper = \"user\"\nlimit = \"80% plan 5h\"\nsteps = [{ at = \"100%\", do = \"stop\" }]\n");
-    world.govern(&["resume", &run, "--at-reset"]).expect_code(123).expect_said("the policy has changed");
+    world.write_script("bin/systemctl", "#!/bin/sh\n");
+    let resets = Utc::now() + TimeDelta::hours(2);
+    let is_after = |at: DateTime<Utc>| at > resets - TimeDelta::seconds(1) && at <= resets + TimeDelta::minutes(1);
+    world.server.script(Select::root(), [told_of_plan("59", resets), told_of_plan("60", resets)]);
+    let flags = ["--budget", "60% plan 5h", "--at-limit", "stop"];
+    let stopped = world.run_governed(&flags, CODEX).expect_code(124).id();
+    assert!(is_after(goes_off(&world, &stopped)), "{}", goes_off(&world, &stopped));
+    // Held until the same moment, and its govern is killed.
+    world.policy("[[alert]]\nname = \"the plan\"\nused = \"80% plan 5h\"\ndo = \"hold\"\nuntil = \"reset\"\n");
+    world.server.script(Select::root(), [told_of_plan("81", resets), Reply::exec("true")]);
+    let held = world.start("govern", &["run", "--", "codex", "exec", "do it"]);
+    held.wait_for_stderr("81% of the plan's 5h limit is used");
+    held.signal(Signal::SIGKILL);
+    drop(held);
+    world.wait_for_no_survivors(LONG);
+    let runs: Value = serde_json::from_str(&world.govern(&["runs", "--format", "json"]).out()).unwrap();
+    let lost = runs["rows"].as_array().unwrap().iter().find(|row| row["outcome"] == "lost").unwrap();
+    assert!(is_after(goes_off(&world, lost["run"].as_str().unwrap())));
+    world.policy("[[alert]]\nname = \"another\"\nused = \"90% plan 5h\"\ndo = \"hold\"\nuntil = \"reset\"\n");
+    world.govern(&["resume", &stopped, "--at-reset"]).expect_code(123).expect_said("the policy has changed");
 }
