@@ -94,6 +94,14 @@ impl Here<'_> {
         Ok(price_list::in_force(|name| self.variable(name))?.with_overrides(&policy.prices))
     }
 
+    /// The same for what only looks back: a policy that has a mistake sets no price, and is no reason to tell nothing.
+    pub fn prices_to_compare(&self) -> Result<PriceTable> {
+        match self.policy(None) {
+            Ok(loaded) => self.prices(&loaded.policy),
+            Err(_) => price_list::in_force(|name| self.variable(name)),
+        }
+    }
+
     /// The zone of windows and shown times. A repository may not set it, so its mistakes don't matter here.
     pub fn timezone(&self) -> Result<Tz> {
         let mut places = self.policy_places(None);

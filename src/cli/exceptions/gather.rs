@@ -112,7 +112,7 @@ impl<'a> Adviser<'a> {
             run.outcome.as_ref().map(|outcome| outcome == "ended" && run.code == Some(0))
         };
         let others = families.iter().map(|family| (family, ended_well(family))).collect();
-        Ok(Self { ledger, prices: here.prices(&here.policy(None)?.policy)?, others })
+        Ok(Self { ledger, prices: here.prices_to_compare()?, others })
     }
 
     fn advise(&self, rows: &mut [ExceptionRow], troubles: &HashMap<RunId, usize>) -> Result<()> {

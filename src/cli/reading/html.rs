@@ -1,4 +1,4 @@
-//! Reports as one file, over a ledger of two clients.
+//! Owns nothing: reports as one file, over a ledger of two clients.
 
 use super::*;
 use crate::model::event::Decision;
@@ -228,4 +228,21 @@ fn a_model_that_is_new_since_then_is_told_with_what_the_same_work_costs() {
         (&"model".into(), &"gpt-6.2-sol".into(), &"gpt-6.1-terra".into())
     );
     assert!(change["cost_percent"].as_u64().unwrap() > 100, "{json}");
+}
+
+#[test]
+fn a_policy_with_a_mistake_keeps_nobody_from_a_report() {
+    let world = two_clients();
+    world.write("shop/govern.toml", "version = 1\nnonsense = 1\n");
+    for words in [
+        ["--since", "2026-11-01"].as_slice(),
+        &["--savings"],
+        &["--format", "html", "--since", "2026-11-01"],
+        &["--format", "html", "--for", "client", "acme"],
+    ] {
+        let (exit, text) = world.report(words);
+        assert_eq!(exit, Ok(Exit::Success), "{words:?}");
+        let tells = words.contains(&"html") && !words.contains(&"--for");
+        assert_eq!(text.contains("the policy has a mistake"), tells, "{words:?}: {text}");
+    }
 }

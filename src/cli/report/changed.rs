@@ -31,7 +31,7 @@ pub(super) fn surprising(
     let earlier = Filter { run: None, since: since.checked_sub_signed(BEFORE), until: Some(since) };
     let (before, after) = (own(&earlier)?, own(filter)?);
     let Some(last) = after.first().map(|response| response.at) else { return Ok(Vec::new()) };
-    let prices = here.prices(&here.policy(None)?.policy)?;
+    let prices = here.prices_to_compare()?;
     let quote = |model: &ModelId, tier: &ServiceTier, at: Timestamp, tokens: &Tokens| {
         prices.quote(model, tier, at, tokens).cost
     };

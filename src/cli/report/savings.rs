@@ -25,7 +25,7 @@ pub(super) fn savings(
     if acted.is_empty() {
         return Ok(Savings { rows: Vec::new(), zone });
     }
-    let prices = here.prices(&here.policy(None)?.policy)?;
+    let prices = here.prices_to_compare()?;
     let quote = |model: &ModelId, tier: &ServiceTier, at: Timestamp, tokens: &Tokens| {
         prices.quote(model, tier, at, tokens).cost
     };
