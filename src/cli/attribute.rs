@@ -114,6 +114,7 @@ fn moves(
         moved.threads += 1;
         moved.responses += one.responses;
         moved.cost += one.cost;
+        moved.unpriced += one.unpriced;
         moves.push((one, to));
     }
     Ok(moves)

@@ -1,5 +1,6 @@
 //! Owns `govern report --results`: what the runs of a report committed and what became of it, row by row.
 
+mod cut;
 mod kept;
 mod logs;
 pub(super) mod pulls;
@@ -14,14 +15,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use self::kept::Known;
 use self::logs::Logs;
 use self::pulls::Asker;
-use self::repository::{Asked, NOT_ASKED};
+use self::repository::{Asked, Made, NOT_ASKED};
 use self::sessions::Sessions;
 use self::spend::{Holder, Key, Spend, Whose};
+use self::told::Times;
 use self::trees::Tree;
 use super::here::Here;
 use crate::clock;
@@ -30,12 +33,13 @@ use crate::error::Result;
 use crate::ledger::committed::{TestsTold, committed};
 use crate::ledger::{Filter, Ledger, RunFilter};
 use crate::model::event::GOVERNOR;
-use crate::model::{AgentName, Commit, CommitId, Money};
+use crate::model::{AgentName, Commit, CommitId, RunId, ThreadId, Timestamp};
 use crate::process::git::Repository;
 use crate::report::By;
 use crate::report::outputs::Outputs;
-use crate::results::part::{DAY, part};
+use crate::results::part::{DAY, Span, part};
 use crate::results::pull::Pull;
+use crate::results::sum::Amount;
 use crate::results::{Fates, Part, Results, Work};
 
 /// Why nothing is known of what has no session and no work tree.
@@ -52,7 +56,7 @@ pub(super) fn outputs(
     let sessions = Sessions::of(ledger, filter)?;
     let spends = spend::spends(ledger, filter, (by, zone), (&sessions, here))?;
     let until = clock::monotonic() + RESULTS_WITHIN;
-    let mut all = Gathered::new(ledger, &spends, (&sessions, here), &mut Logs::new(until))?;
+    let mut all = Gathered::new(ledger, &spends, (&sessions, here), (filter, &mut Logs::new(until)))?;
     all.read_sessions(&spends, &sessions, until);
     all.follow(until);
     if let Some(github) = github {
@@ -88,6 +92,11 @@ struct Group<'a> {
 struct Gathered<'a> {
     ledger: &'a Ledger,
     here: &'a Here<'a>,
+    filter: &'a Filter,
+    /// From when to when each run was; the second is `None` while it runs.
+    spans: HashMap<RunId, (Timestamp, Option<Timestamp>)>,
+    /// Threads that runs governed, where some of what is asked for was not governed.
+    governed: Vec<(ThreadId, RunId)>,
     /// Those that are asked for; others matter only where they share a tree with these.
     wanted: BTreeSet<Holder>,
     trees: Vec<Tree>,
@@ -106,14 +115,20 @@ impl<'a> Gathered<'a> {
         ledger: &'a Ledger,
         spends: &BTreeMap<Whose, Spend>,
         (sessions, here): (&Sessions, &'a Here<'a>),
-        logs: &mut Logs,
+        (filter, logs): (&'a Filter, &mut Logs),
     ) -> Result<Self> {
         let mut trees = trees::recorded(committed(ledger)?);
         let recorded: BTreeSet<Holder> = trees.iter().map(|tree| tree.holder.clone()).collect();
         let wanted: BTreeSet<Holder> = spends.keys().map(|(holder, _)| holder.clone()).collect();
         let mut without = HashMap::new();
+        let (mut spans, mut governed) = (HashMap::new(), Vec::new());
         for run in ledger.runs(&RunFilter::default())? {
             let holder = Holder::Run(run.id.clone());
+            if !sessions.by_root.is_empty() {
+                let threads = ledger.threads(&run.id)?;
+                governed.extend(threads.into_iter().map(|one| (one.thread, run.id.clone())));
+            }
+            spans.insert(run.id.clone(), (run.started, logs::ended(ledger, &run, here)?));
             if recorded.contains(&holder) {
                 continue;
             }
@@ -145,6 +160,9 @@ impl<'a> Gathered<'a> {
         Ok(Self {
             ledger,
             here,
+            filter,
+            spans,
+            governed,
             wanted,
             trees,
             without,
@@ -167,9 +185,10 @@ impl<'a> Gathered<'a> {
                 }
             };
             let root = self.trees.iter().find(|tree| is_own(tree, whose)).map_or("", |tree| tree.root.as_str());
+            let times = self.times(&whose.0, sessions);
             let told = match files {
                 _ if clock::monotonic() >= until => Err(NOT_ASKED.to_owned()),
-                Ok(files) => told::told(self.ledger, of, &files, root, &mut self.new_told),
+                Ok(files) => told::told(self.ledger, (of, &times), &files, root, &mut self.new_told),
                 Err(why) => Err(why),
             };
             self.told.insert(whose.clone(), told);
@@ -206,12 +225,51 @@ impl<'a> Gathered<'a> {
         Some(commits.as_ref().map_err(Clone::clone).and_then(found))
     }
 
+    /// Which times of its threads are a run's own, as far as they are asked for.
+    fn times(&self, holder: &Holder, sessions: &Sessions) -> Times {
+        let (since, until) = (self.filter.since, self.filter.until);
+        let mut times =
+            Times { since, until: until.map(|until| until - TimeDelta::microseconds(1)), without: Vec::new() };
+        match holder {
+            Holder::Run(run) => {
+                if let Some((began, ended)) = self.spans.get(run) {
+                    times.since = times.since.max(Some(*began));
+                    times.until = times.until.into_iter().chain(*ended).min();
+                }
+            }
+            Holder::Session(root) => {
+                let runs = self.governed.iter().filter(|(thread, _)| sessions.root(thread) == root);
+                times.without = runs
+                    .filter_map(|(_, run)| self.spans.get(run))
+                    .filter_map(|(began, ended)| Some((*began, (*ended)?)))
+                    .collect();
+            }
+        }
+        times
+    }
+
     /// Asks git of each repository once, for as long as there is time.
     fn follow(&mut self, until: Instant) {
+        let mut by_repository: BTreeMap<&str, Vec<Made<'_>>> = BTreeMap::new();
+        let holders: BTreeMap<&Holder, usize> =
+            self.trees.iter().map(|tree| &tree.holder).collect::<BTreeSet<_>>().into_iter().zip(0..).collect();
+        for tree in &self.trees {
+            let (run, wanted) =
+                (holders.get(&tree.holder).copied().unwrap_or_default(), self.wanted.contains(&tree.holder));
+            let own = tree.commits.iter().flatten().map(|commit| Made { commit, run, wanted });
+            by_repository.entry(&tree.repository).or_default().extend(own);
+        }
+        let asked_for = |repository: &str| {
+            self.trees.iter().any(|tree| tree.repository == repository && self.wanted.contains(&tree.holder))
+        };
+        by_repository.retain(|repository, _| asked_for(repository));
         let mut fates = HashMap::new();
-        for (common, commits) in by_repository(&self.trees, &self.wanted) {
+        for (common, mut commits) in by_repository {
+            let order = |made: &Made<'_>| (made.commit.at, made.commit.id.clone(), !made.wanted);
+            commits.sort_by_key(order);
+            commits.dedup_by(|one, other| one.commit.id == other.commit.id);
             let found = match self.repository(common, until) {
-                _ if commits.is_empty() => Ok(Fates::default()),
+                _ if commits.iter().all(|made| !made.wanted) => Ok(Fates::default()),
                 Some(repository) => {
                     let common = Path::new(common);
                     let asked = Asked { repository: &repository, common, commits: &commits, now: self.here.now };
@@ -251,8 +309,8 @@ impl<'a> Gathered<'a> {
         let (mut tests, mut changed) = (Ok((0_u64, 0_u64)), BTreeSet::new());
         let mut governor = true;
         for (whose, one) in &group.members {
-            spend.cost += one.cost;
-            spend.at_stake += one.at_stake;
+            spend.cost.add(&one.cost);
+            spend.at_stake.add(&one.at_stake);
             spend.wrote |= one.wrote;
             governor &= whose.1.as_ref().is_some_and(|agent| agent.as_str() == GOVERNOR);
             match (self.told.get(*whose), &mut tests) {
@@ -279,7 +337,7 @@ impl<'a> Gathered<'a> {
         let ended = ended.unwrap_or_else(|| self.here.now.timestamp());
         if governor {
             // What a governor model was asked changes no files.
-            let work = Work { tests: Ok((0, 0)), wrote: false, commits: Ok(&[]), ..nothing(spend.cost, ended) };
+            let work = Work { tests: Ok((0, 0)), wrote: false, commits: Ok(&[]), ..nothing(&spend.cost, ended) };
             let mut part = part(&work, Ok(&Fates::default()), self.here.now.timestamp());
             part.pulls = self.pulls.as_ref().map(|_| Ok(BTreeSet::new()));
             return part;
@@ -292,16 +350,38 @@ impl<'a> Gathered<'a> {
             None => Ok(false),
         };
         let work = Work {
-            at_stake: spend.at_stake,
+            at_stake: spend.at_stake.clone(),
             wrote: spend.wrote,
             commits: commits.as_deref().map_err(String::as_str),
             tests,
             touched_since: touched.as_ref().copied().map_err(String::as_str),
-            ..nothing(spend.cost, ended)
+            time: self.time(holder, ended),
+            ..nothing(&spend.cost, ended)
         };
         let mut part = part(&work, fates, self.here.now.timestamp());
         part.pulls = self.pulls_of(trees.first().copied(), &commits);
         part
+    }
+
+    /// The time that is asked for. What a run committed after its last answer, or before its first one, counts with that.
+    fn time(&self, holder: Option<&Holder>, ended: i64) -> Span {
+        let (since, until) = (self.filter.since, self.filter.until);
+        let of_run =
+            |run: &RunId| self.ledger.span(&Filter { run: Some(run.clone()), ..Filter::default() }).ok().flatten();
+        let answers = match holder {
+            Some(Holder::Run(run)) if since.is_some() || until.is_some() => of_run(run),
+            _ => None,
+        };
+        let last = answers.map_or(ended, |(_, last)| last.timestamp());
+        let goes_on = |until: &Timestamp| match answers {
+            Some((_, last)) => last >= *until,
+            None => last >= until.timestamp(),
+        };
+        let began_before = |since: &Timestamp| answers.is_none_or(|(first, _)| first < *since);
+        Span {
+            since: since.filter(began_before).map(|since| since.timestamp()),
+            until: until.filter(goes_on).map(|until| until.timestamp()),
+        }
     }
 
     fn why_without(&self, holder: Option<&Holder>) -> String {
@@ -317,7 +397,7 @@ impl<'a> Gathered<'a> {
             Some(Err(why)) => Err(why.as_str()),
             None => Err(NOBODYS),
         };
-        let work = Work { tests, commits: Err(SHARED), ..nothing(spend.cost, 0) };
+        let work = Work { tests, commits: Err(SHARED), ..nothing(&spend.cost, 0) };
         let mut part = part(&work, Err(SHARED), self.here.now.timestamp());
         part.pulls = self.pulls.as_ref().map(|_| Err(SHARED.to_owned()));
         part
@@ -332,7 +412,8 @@ impl<'a> Gathered<'a> {
         let repository = self.repository(&tree.repository, until).ok_or("its repository is gone")?;
         let asked =
             Asked { repository: &repository, common: Path::new(&tree.repository), commits: &[], now: self.here.now };
-        repository::touched(&asked, &names, (tree.began, tree.ended.saturating_add(30 * DAY)))
+        let span = (tree.began, tree.ended.saturating_add(30 * DAY));
+        repository::touched(&asked, &names, span, tree.from.as_ref())
     }
 
     /// What was found out is kept for the next report, where the ledger can be written.
@@ -382,15 +463,16 @@ fn is_own(tree: &Tree, (holder, agent): &Whose) -> bool {
     tree.holder == *holder && agent.as_ref().is_none_or(|agent| tree.agents.contains(agent))
 }
 
-fn nothing<'w>(cost: Money, ended: i64) -> Work<'w> {
+fn nothing<'w>(cost: &Amount, ended: i64) -> Work<'w> {
     Work {
-        cost,
-        at_stake: Money::ZERO,
+        cost: cost.clone(),
+        at_stake: Amount::default(),
         wrote: false,
         ended,
         commits: Err(NOBODYS),
         tests: Err(NOBODYS),
         touched_since: Ok(false),
+        time: Span::default(),
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Belonging {
     pub responses: u64,
     /// What those with a price cost.
     pub cost: Money,
+    /// How many of them have none.
+    pub unpriced: u64,
     run_no: Option<i64>,
     thread_no: i64,
     series: i64,
@@ -61,8 +63,9 @@ impl Span {
 /// All that was spent in this time, by thread and by where it belongs, in the order in which it was recorded.
 pub fn belongings(ledger: &Ledger, span: Span) -> Result<Vec<Belonging>, LedgerError> {
     let mut statement = ledger.conn.prepare(
-        "SELECT u.run_no, u.thread, u.series, r.id, r.cwd, t.id, count(*), sum(coalesce(c.cost, u.cost, 0))
-         FROM usage u JOIN thread_ids t ON t.no = u.thread LEFT JOIN runs r ON r.no = u.run_no
+        "SELECT u.run_no, u.thread, u.series, r.id, r.cwd, t.id, count(*), sum(coalesce(c.cost, u.cost, 0)),
+                sum(coalesce(c.pricing, k.pricing) = 'unpriced')
+         FROM usage u JOIN kinds k ON k.id = u.kind JOIN thread_ids t ON t.no = u.thread LEFT JOIN runs r ON r.no = u.run_no
          LEFT JOIN repriced c ON c.usage = u.id WHERE u.at >= ?1 AND u.at < ?2 GROUP BY 1, 2, 3 ORDER BY min(u.id)",
     )?;
     let mut rows = statement.query(span.bounds())?;
@@ -77,6 +80,7 @@ pub fn belongings(ledger: &Ledger, span: Span) -> Result<Vec<Belonging>, LedgerE
             attribution: book.get(&ledger.conn, series)?.attribution.clone(),
             responses: row.get::<_, i64>(6)?.unsigned_abs(),
             cost: Money::from_nanos(row.get(7)?),
+            unpriced: row.get::<_, i64>(8)?.unsigned_abs(),
             run_no: row.get(0)?,
             thread_no: row.get(1)?,
             series,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono_tz::Tz;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::marks::LACKING;
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::round::{grouped, money_column};
 use super::text::{count, moment, rfc3339};
@@ -22,6 +23,15 @@ pub struct Moved {
     pub responses: u64,
     /// What those with a price cost.
     pub cost: Money,
+    /// How many of them have none.
+    pub unpriced: u64,
+}
+
+impl Moved {
+    /// The cost, unless nothing of it has a price.
+    fn known_cost(&self) -> Option<Money> {
+        (self.unpriced == 0 || self.unpriced < self.responses).then_some(self.cost)
+    }
 }
 
 /// All that is moved, for `govern attribute`.
@@ -106,15 +116,20 @@ impl Attributed {
     }
 
     fn table(&self) -> Table {
-        let costs: Vec<Option<Money>> = self.moves.values().map(|moved| Some(moved.cost)).collect();
-        let costs = money_column(&costs, "");
+        let costs: Vec<Option<Money>> = self.moves.values().map(Moved::known_cost).collect();
+        let costs = money_column(&costs, "—");
+        // What is not all of it has the mark that it has everywhere.
+        let marked = |text: &str, of: &Moved| match of.unpriced > 0 && of.known_cost().is_some() {
+            true => format!("{text} {LACKING}"),
+            false => text.to_owned(),
+        };
         let rows = self.moves.iter().enumerate().map(|(index, ((from, to), moved))| {
             vec![
                 Cell::new(words(&without(from, to))),
                 Cell::new(words(&without(to, from))),
                 Cell::new(grouped(moved.threads.into())),
                 Cell::new(grouped(moved.responses.into())),
-                Cell::new(costs.parts.get(index).map_or("", String::as_str)),
+                Cell::new(marked(costs.parts.get(index).map_or("", String::as_str), moved)),
             ]
         });
         let columns = vec![
@@ -125,7 +140,14 @@ impl Attributed {
             Column::figure("cost"),
         ];
         let sum = |of: fn(&Moved) -> u64| grouped(self.moves.values().map(of).sum::<u64>().into());
-        let totals = ["total", "", &sum(|one| one.threads), &sum(|one| one.responses), &costs.total];
+        let whole = self.moves.values().fold(Moved::default(), |whole, one| Moved {
+            threads: whole.threads + one.threads,
+            responses: whole.responses + one.responses,
+            cost: whole.cost + one.cost,
+            unpriced: whole.unpriced + one.unpriced,
+        });
+        let cost = whole.known_cost().map_or_else(|| "—".to_owned(), |_| marked(&costs.total, &whole));
+        let totals = ["total", "", &sum(|one| one.threads), &sum(|one| one.responses), &cost];
         let totals = totals.map(|text| Cell::toned(text, Tone::Strong)).to_vec();
         Table { columns, rows: rows.collect(), totals: Some(totals) }
     }
@@ -157,7 +179,8 @@ impl Serialize for Row<'_> {
         map.serialize_entry("to", &Place(self.1))?;
         map.serialize_entry("threads", &self.2.threads)?;
         map.serialize_entry("responses", &self.2.responses)?;
-        map.serialize_entry("cost_usd", &self.2.cost)?;
+        map.serialize_entry("cost_usd", &self.2.known_cost())?;
+        map.serialize_entry("unpriced_responses", &self.2.unpriced)?;
         map.end()
     }
 }
@@ -176,5 +199,19 @@ impl Serialize for Attributed {
         map.serialize_entry("live_threads", &self.live)?;
         map.serialize_entry("unknown_threads", &self.unknown)?;
         map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_price_is_not_known_and_no_zero() {
+        let none = Moved { threads: 1, responses: 2, cost: Money::ZERO, unpriced: 2 };
+        assert_eq!(none.known_cost(), None);
+        assert_eq!(Moved { responses: 3, ..none.clone() }.known_cost(), Some(Money::ZERO));
+        let row = serde_json::to_value(Row(&[], &[], &none)).unwrap();
+        assert_eq!((&row["cost_usd"], &row["unpriced_responses"]), (&serde_json::Value::Null, &2.into()));
     }
 }

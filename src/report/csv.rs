@@ -34,7 +34,7 @@ pub fn of_summary(summary: &Summary) -> impl Iterator<Item = String> {
     let head = line(&names.chain(FIGURES.iter().chain(more).map(|name| (*name).to_owned())).collect::<Vec<_>>());
     let rows = summary.rows.iter().zip(summary.shares()).enumerate().map(move |(place, (row, share))| {
         let mut cells = cells(row, share);
-        cells.extend(results(place).into_iter().flat_map(outputs::cells));
+        cells.extend(results(place).into_iter().flat_map(outputs::cells).map(|cell| text(&cell)));
         line(&cells)
     });
     std::iter::once(head).chain(rows)

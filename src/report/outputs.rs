@@ -26,19 +26,19 @@ pub(super) fn reasons(results: &Results) -> BTreeMap<String, String> {
             unknown.insert(name.to_owned(), why);
         }
     };
-    keep("commits", results.commits.why("runs"));
-    keep("lines_added", results.added.why("runs"));
-    keep("lines_removed", results.removed.why("runs"));
+    keep("commits", results.commits.why());
+    keep("lines_added", results.added.why());
+    keep("lines_removed", results.removed.why());
     for (days, kept) in AFTER.iter().zip(&results.kept) {
-        keep(&format!("lines_kept.{days}d"), kept.why("commits"));
+        keep(&format!("lines_kept.{days}d"), kept.why());
     }
     keep("merged_changes", results.merged_why());
-    keep("reverted_commits", results.reverted.why("commits"));
+    keep("reverted_commits", results.reverted.why());
     keep("abandoned_usd", results.abandoned.why());
-    keep("tests_run", results.tests.why("runs"));
-    keep("tests_failed", results.failed.why("runs"));
-    keep("usd_per_merged_change", results.per_merged().err().or_else(|| results.merged_why()));
-    keep("usd_per_kept_line", results.per_kept().err());
+    keep("tests_run", results.tests.why());
+    keep("tests_failed", results.failed.why());
+    keep("usd_per_merged_change", results.per_merged_why());
+    keep("usd_per_kept_line", results.per_kept_why());
     if let Some(pulls) = &results.pulls {
         keep("pull_requests", pulls.why());
         keep("usd_per_merged_pull_request", pulls.per_merged().err().or_else(|| pulls.why()));
@@ -62,8 +62,8 @@ impl Serialize for Results {
         map.serialize_entry("abandoned_usd", &self.abandoned.value())?;
         map.serialize_entry("tests_run", &self.tests.value())?;
         map.serialize_entry("tests_failed", &self.failed.value())?;
-        map.serialize_entry("usd_per_merged_change", &self.per_merged().ok())?;
-        map.serialize_entry("usd_per_kept_line", &self.per_kept().ok().map(|(cost, _)| cost))?;
+        map.serialize_entry("usd_per_merged_change", &self.per_merged().ok().map(|rate| rate.cost))?;
+        map.serialize_entry("usd_per_kept_line", &self.per_kept().ok().map(|(rate, _)| rate.cost))?;
         if let Some(pulls) = &self.pulls {
             map.serialize_entry("pull_requests", &pulls.count())?;
             map.serialize_entry("merged_pull_requests", &pulls.of(PullState::Merged))?;
@@ -76,7 +76,7 @@ impl Serialize for Results {
 }
 
 /// Names of the columns that a CSV has of them.
-pub(super) const COLUMNS: [&str; 13] = [
+pub(super) const COLUMNS: [&str; 14] = [
     "commits",
     "lines_added",
     "lines_removed",
@@ -90,10 +90,11 @@ pub(super) const COLUMNS: [&str; 13] = [
     "tests_failed",
     "usd_per_merged_change",
     "usd_per_kept_line",
+    "unknown",
 ];
 
-/// The cells below them; what is not known is empty.
-pub(super) fn cells(results: &Results) -> [String; 13] {
+/// The cells below them; what is not known is empty. The last one says why, and of which figures only a part is known.
+pub(super) fn cells(results: &Results) -> [String; 14] {
     let count = |value: Option<u64>| value.map(|value| value.to_string()).unwrap_or_default();
     let usd = |value: Option<Money>| value.map(Money::to_decimal).unwrap_or_default();
     let [day, week, month] = results.kept.each_ref().map(Figure::value);
@@ -109,7 +110,8 @@ pub(super) fn cells(results: &Results) -> [String; 13] {
         usd(results.abandoned.value()),
         count(results.tests.value()),
         count(results.failed.value()),
-        usd(results.per_merged().ok()),
-        usd(results.per_kept().ok().map(|(cost, _)| cost)),
+        usd(results.per_merged().ok().map(|rate| rate.cost)),
+        usd(results.per_kept().ok().map(|(rate, _)| rate.cost)),
+        reasons(results).into_iter().map(|(name, why)| format!("{name}: {why}")).collect::<Vec<_>>().join(" | "),
     ]
 }

@@ -1,17 +1,19 @@
 //! Pure. What came of what was spent, as a page.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::By;
+use super::marks::{LACKING, UNPRICED, UNSEEN};
 use super::outputs::{Outputs, reasons};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::round::{grouped, money_column};
-use super::summary::{Row, Summary};
+use super::spend::notes_of;
+use super::summary::{Row, Summary, Totals};
 use super::text::moment;
 use crate::model::{Dimension, Money};
 use crate::results::Results;
 use crate::results::pull::PullState;
-use crate::results::sum::{Figure, Pulls};
+use crate::results::sum::{Bound, Figure, Pulls, Rate};
 
 /// So many rows a person looks through. Formats for programs have them all.
 const MOST_ROWS: usize = 1_000;
@@ -62,10 +64,10 @@ fn table(summary: &Summary, outputs: &Outputs) -> Table {
     ]);
     let shown = summary.rows.iter().zip(&outputs.rows).take(MOST_ROWS);
     let costs: Vec<Option<Money>> = summary.rows.iter().take(MOST_ROWS).map(|row| row.totals.known_cost()).collect();
-    let costs = money_column(&costs, "—");
+    let costs = money_column(&costs, UNPRICED);
     let rows = shown.zip(&costs.parts).map(|((row, results), cost)| {
         let mut cells = key(summary, row);
-        cells.push(Cell::new(cost));
+        cells.push(cost_cell(cost, &row.totals));
         cells.extend(figures(results));
         cells
     });
@@ -74,11 +76,20 @@ fn table(summary: &Summary, outputs: &Outputs) -> Table {
     if let Some(first) = totals.first_mut() {
         *first = Cell::toned("total", Tone::Strong);
     }
-    let whole = summary.totals.known_cost().map_or_else(|| "—".to_owned(), |_| costs.total.clone());
-    totals.push(Cell::new(whole));
+    let whole = if summary.totals.known_cost().is_some() { costs.total.as_str() } else { UNPRICED };
+    totals.push(cost_cell(whole, &summary.totals));
     totals.extend(figures(&outputs.totals));
     totals.iter_mut().for_each(|cell| cell.tone = Tone::Strong);
     Table { columns, rows, totals: (!summary.by.is_empty()).then_some(totals) }
+}
+
+/// What a row cost, with the marks that it has in a report of spend.
+fn cost_cell(shown: &str, totals: &Totals) -> Cell {
+    if totals.is_unseen() {
+        return Cell::toned(UNSEEN, Tone::Warn);
+    }
+    let lacking = (totals.unpriced > 0 || totals.unobserved) && totals.known_cost().is_some();
+    if lacking { Cell::toned(format!("{shown} {LACKING}"), Tone::Warn) } else { Cell::new(shown) }
 }
 
 fn key(summary: &Summary, row: &Row) -> Vec<Cell> {
@@ -93,11 +104,9 @@ fn key(summary: &Summary, row: &Row) -> Vec<Cell> {
 fn figures(results: &Results) -> Vec<Cell> {
     let count =
         |value: Option<u64>, why: Option<String>| shown(value.map(|value| grouped(value.into())), why.is_some());
-    let of = |figure: &Figure| count(figure.value(), figure.why(""));
-    let money = |value: Option<Money>| shown(value.map(|value| value.to_string()), false);
+    let of = |figure: &Figure| count(figure.value(), figure.why());
     let abandoned = &results.abandoned;
     let [day, week, month] = results.kept.each_ref().map(of);
-    let per_kept = results.per_kept().ok();
     vec![
         of(&results.commits),
         of(&results.added),
@@ -110,8 +119,8 @@ fn figures(results: &Results) -> Vec<Cell> {
         shown(abandoned.value().map(|value| value.to_string()), abandoned.why().is_some()),
         of(&results.tests),
         of(&results.failed),
-        money(results.per_merged().ok()),
-        money(per_kept.map(|(cost, _)| cost)),
+        rate(results.per_merged().ok()),
+        rate(results.per_kept().ok().map(|(rate, _)| rate)),
     ]
 }
 
@@ -131,6 +140,16 @@ fn shown(value: Option<String>, is_part: bool) -> Cell {
         Some(value) if is_part => Cell::new(format!("≥{value}")),
         Some(value) => Cell::new(value),
         None => Cell::unknown(),
+    }
+}
+
+/// What a merged change or a line cost, with the direction in which it is not exact.
+fn rate(rate: Option<Rate>) -> Cell {
+    let Some(Rate { cost, bound }) = rate else { return Cell::unknown() };
+    match bound {
+        Bound::Exact => Cell::new(cost.to_string()),
+        Bound::Least => Cell::new(format!("≥{cost}")),
+        Bound::Most => Cell::new(format!("≤{cost}")),
     }
 }
 
@@ -155,6 +174,42 @@ fn notes(summary: &Summary, outputs: &Outputs) -> Vec<Item> {
         by_reason.entry(why).or_default().push(in_words(&name));
     }
     notes.extend(by_reason.into_iter().map(|(why, names)| Item::note(format!("{}: {why}.", names.join(", ")))));
+    notes.extend(notes_of_rows(summary, outputs));
+    if summary.totals.unpriced > 0 || summary.totals.unobserved {
+        notes.extend(notes_of(summary));
+    }
+    notes
+}
+
+/// So many rows have their reasons told; formats for programs have all.
+const MOST_TOLD: usize = 20;
+
+/// Why figures of a row are not known, where the whole does not say it.
+fn notes_of_rows(summary: &Summary, outputs: &Outputs) -> Vec<Item> {
+    let whole: BTreeSet<String> = reasons(&outputs.totals).into_values().collect();
+    let several = outputs.rows.len() > 1;
+    let rows = summary.rows.iter().zip(&outputs.rows).take(MOST_ROWS).filter(|_| several);
+    let mut notes = Vec::new();
+    for (row, results) in rows {
+        let mut by_reason: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, why) in reasons(results) {
+            // Where there is nothing to divide by, the row itself says so.
+            if !whole.contains(&why) && !matches!(why.as_str(), "nothing was merged" | "no line stands") {
+                by_reason.entry(why).or_default().push(in_words(&name));
+            }
+        }
+        let name: Vec<String> = key(summary, row).into_iter().map(|cell| cell.text).collect();
+        let told = by_reason.into_iter().map(|(why, names)| format!("{} ({})", why, names.join(", ")));
+        let told: Vec<String> = told.collect();
+        if !told.is_empty() {
+            notes.push(Item::note(format!("{}: {}.", name.join(", "), told.join("; "))));
+        }
+    }
+    let left_out = notes.len().saturating_sub(MOST_TOLD);
+    notes.truncate(MOST_TOLD);
+    if left_out > 0 {
+        notes.push(Item::note(format!("Reasons of {left_out} more rows are in `--format csv` and `--format json`.")));
+    }
     notes
 }
 
@@ -201,7 +256,7 @@ mod tests {
         let id = CommitId::parse(&format!("{n:02x}").repeat(20)).unwrap();
         let mut results = Results::default();
         results.add(&Part {
-            cost: Money::parse_decimal("1.5").unwrap(),
+            cost: Amount::of_responses(Money::parse_decimal("1.5").unwrap(), 1),
             commits: Figure::of(12),
             added: Figure::of(1_234),
             removed: Figure::of(56),
@@ -211,7 +266,8 @@ mod tests {
             ]
             .into(),
             kept: [Figure::of(1_200), Figure::of(1_100), Figure::unknown("younger than 30 days")],
-            merged: Ok([id].into()),
+            changes: [id].into(),
+            merged: Figure::of(0),
             reverted: Figure::of(1),
             abandoned: Amount::of(Money::ZERO),
             tests: Figure::of(7),
@@ -244,7 +300,7 @@ mod tests {
     fn by_user_it_says_what_it_is_not_good_for() {
         let summary = sample::summary(&["user"]);
         let page = page(&summary, &outputs_of_one(&summary));
-        assert!(Look::plain(200).render(&page).contains("no measure of anybody's work"));
+        assert!(Look::plain(300).render(&page).contains("no measure of anybody's work"));
     }
 
     fn outputs_of_one(summary: &Summary) -> Outputs {
@@ -266,7 +322,8 @@ mod tests {
         assert_eq!(json["rows"][2]["results"]["merged_changes"], serde_json::Value::Null);
         insta::assert_snapshot!(json::to_text(&json["totals"]["results"]));
         let csv: Vec<String> = super::super::csv::of_summary(&summary).collect();
-        assert!(csv[0].trim_end().ends_with("usd_per_merged_change,usd_per_kept_line"));
+        assert!(csv[0].trim_end().ends_with("usd_per_merged_change,usd_per_kept_line,unknown"));
+        assert!(csv[1].contains("commits: not known of 1 of 2 runs: its work tree is gone"), "{}", csv[1]);
         assert!(csv[2].contains(",12,1234,56,1200,1100,,1,1,0.00,7,2,1.50,"), "{}", csv[2]);
     }
 }

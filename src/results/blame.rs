@@ -30,21 +30,24 @@ pub fn count(lines: &[Owned], commit: &CommitId) -> u64 {
     lines.iter().filter(|(owner, _)| owner == commit).count() as u64
 }
 
-/// How many of these lines stand among those that a commit has of the file, each once: of a commit that took the lines of
-/// several others together.
-pub fn count_among(lines: &[Owned], commit: &CommitId, added: &[LineMark]) -> u64 {
-    let mut open: HashMap<LineMark, u64> = HashMap::new();
-    for mark in added {
-        *open.entry(*mark).or_default() += 1;
+/// How many of these lines stand among those that some commits have of the file, each once, after `before` have had theirs: of a
+/// commit that took the lines of several others together, or whose lines came again in another one.
+pub fn count_among(lines: &[Owned], commits: &[CommitId], before: &[Vec<LineMark>], added: &[LineMark]) -> u64 {
+    let mut standing: HashMap<LineMark, u64> = HashMap::new();
+    for (_, mark) in lines.iter().filter(|(owner, _)| commits.contains(owner)) {
+        *standing.entry(*mark).or_default() += 1;
     }
-    let mut found = 0_u64;
-    for (_, mark) in lines.iter().filter(|(owner, _)| owner == commit) {
-        if let Some(left) = open.get_mut(mark).filter(|left| **left > 0) {
+    let mut take = |mark: &LineMark| match standing.get_mut(mark) {
+        Some(left) if *left > 0 => {
             *left -= 1;
-            found = found.saturating_add(1);
+            true
         }
+        _ => false,
+    };
+    for mark in before.iter().flatten() {
+        take(mark);
     }
-    found
+    added.iter().filter(|mark| take(mark)).count() as u64
 }
 
 /// Where a file is called what after these renames, the oldest first: `R100 NUL old NUL new NUL …`.

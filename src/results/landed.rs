@@ -1,9 +1,11 @@
 //! Pure. Where commits came to lie on the default branch: themselves, by a merge, by another commit that does the same, or
 //! with others in one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::patch::Change;
+use super::overlap::{Overlap, overlap};
+use super::patch::{Change, Patch};
 use super::trunk::Trunk;
 use crate::model::CommitId;
 
@@ -95,6 +97,41 @@ pub fn by_patch(
             landed.insert(id.clone(), Landing { way: Way::Squashed, as_commit: (*found).clone(), unit });
         }
     }
+}
+
+/// Of those that are left, by their lines: `known` are their patches. One whose lines are all in one change of the branch is that
+/// one, with more beside it; of one that has some of them there nobody can say.
+pub fn by_lines(
+    left: &[(&CommitId, i64, &Patch)],
+    changes: &[Change],
+    trunk: &Trunk,
+    landed: &mut HashMap<CommitId, Landing>,
+) -> HashSet<CommitId> {
+    let mut of_file: HashMap<&str, Vec<&Change>> = HashMap::new();
+    let on_trunk = |change: &&Change| trunk.is_direct(&change.id) || trunk.merge_of(&change.id).is_some();
+    for change in changes.iter().filter(on_trunk) {
+        change.patch.grown().for_each(|(name, _)| of_file.entry(name).or_default().push(change));
+    }
+    let mut unclear = HashSet::new();
+    for (id, at, patch) in left {
+        let same = patch.grown().filter_map(|(name, _)| of_file.get(name)).flatten();
+        let later = same.filter(|change| change.at >= *at && change.id != **id);
+        let found = later.map(|change| (overlap(patch, &change.patch), change));
+        // The oldest counts of those that have all.
+        let best = found.max_by_key(|(overlap, change)| (*overlap, Reverse(change.at)));
+        match best {
+            Some((Overlap::All, change)) => {
+                let unit = trunk.merge_of(&change.id).unwrap_or(&change.id).clone();
+                let landing = Landing { way: Way::Squashed, as_commit: change.id.clone(), unit };
+                landed.insert((*id).clone(), landing);
+            }
+            Some((Overlap::Some, _)) => {
+                unclear.insert((*id).clone());
+            }
+            Some((Overlap::Nothing, _)) | None => {}
+        }
+    }
+    unclear
 }
 
 /// Rebased commits that follow one another on the branch are one change: that of the oldest.

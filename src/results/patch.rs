@@ -54,7 +54,14 @@ impl LineMark {
     pub fn of(line: &[u8]) -> Self {
         let mut hasher = DefaultHasher::new();
         line.strip_suffix(b"\r").unwrap_or(line).hash(&mut hasher);
-        Self(hasher.finish())
+        // The last bit says whether there is a word in it.
+        let telling = line.iter().any(u8::is_ascii_alphanumeric) || !line.is_ascii();
+        Self((hasher.finish() & !1) | u64::from(telling))
+    }
+
+    /// There is a word in it, or a number: not only a brace, such as many files have.
+    pub fn is_telling(self) -> bool {
+        self.0 & 1 == 1
     }
 }
 

@@ -165,7 +165,10 @@ fn lines_are_counted_by_the_commit_that_they_come_from() {
     assert_eq!(lines.len(), 3);
     assert_eq!((blame::count(&lines, &id(1)), blame::count(&lines, &id(2))), (2, 1));
     let added = [LineMark::of(b"two"), LineMark::of(b"two"), LineMark::of(b"three")];
-    assert_eq!(blame::count_among(&lines, &id(1), &added), 1);
+    assert_eq!(blame::count_among(&lines, &[id(1)], &[], &added), 1);
+    assert_eq!(blame::count_among(&lines, &[id(1)], &[vec![LineMark::of(b"two")]], &added), 0, "another one had it");
+    let again = [LineMark::of(b"one"), LineMark::of(b"one")];
+    assert_eq!(blame::count_among(&lines, &[id(1), id(2)], &[], &again), 2);
 }
 
 #[test]

@@ -58,6 +58,30 @@ impl Trunk {
         trunk
     }
 
+    /// What takes back what, as far as is said or known.
+    pub fn taken_back(&self) -> impl Iterator<Item = (CommitId, CommitId)> {
+        self.reverted.iter().flat_map(|(target, by)| by.iter().map(|by| (target.clone(), by.clone())))
+    }
+
+    /// Keeps of what takes back what only that which does: whoever writes a message may be wrong, or take back a part.
+    pub fn believe(&mut self, does: impl Fn(&CommitId, &CommitId) -> bool) {
+        for (target, by) in &mut self.reverted {
+            by.retain(|by| does(target, by));
+        }
+    }
+
+    /// It was taken back, and that was taken back again: by what.
+    pub fn reinstated_by(&self, commit: &CommitId) -> Vec<CommitId> {
+        let by = self.reverted.get(commit).into_iter().flatten();
+        let again = by.filter_map(|by| self.reverted.get(by)).flatten();
+        again.filter(|again| self.is_direct(again) || self.merged.contains_key(*again)).cloned().collect()
+    }
+
+    /// It joins histories.
+    pub fn is_merge(&self, commit: &CommitId) -> bool {
+        self.merges.contains(commit)
+    }
+
     /// The commit takes back what the other one did.
     pub fn take_back(&mut self, target: &CommitId, by: &CommitId) {
         let known = self.reverted.entry(target.clone()).or_default();

@@ -1,6 +1,6 @@
 //! Owns the count of lines that stand: what is known from before, and what git is asked for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 
 use crate::error::Result;
@@ -53,6 +53,8 @@ pub(super) struct Stands<'a> {
     repository: &'a Repository,
     trunk: &'a Trunk,
     changes: &'a HashMap<&'a CommitId, &'a Change>,
+    /// Commits of agents: each has its own lines.
+    own: HashSet<&'a CommitId>,
     /// All of the branch's own commits that touch these files are among them.
     complete: bool,
     renames: HashMap<(CommitId, CommitId), Vec<u8>>,
@@ -65,23 +67,29 @@ impl<'a> Stands<'a> {
         repository: &'a Repository,
         trunk: &'a Trunk,
         (changes, complete): (&'a HashMap<&'a CommitId, &'a Change>, bool),
+        own: HashSet<&'a CommitId>,
     ) -> Self {
-        Self { repository, trunk, changes, complete, renames: HashMap::new(), files: HashMap::new() }
+        Self { repository, trunk, changes, own, complete, renames: HashMap::new(), files: HashMap::new() }
     }
 
-    /// How many lines of a commit stand on the branch then, in seconds since 1970.
+    /// How many lines of a commit stand on the branch then, in seconds since 1970. `before` are those that came there in the same
+    /// commit, and whose lines are theirs first.
     pub(super) fn lines(
         &mut self,
         commit: &CommitId,
-        landing: &Landing,
-        own: Option<&Patch>,
+        (landing, own): (&Landing, Option<&Patch>),
+        before: &[(Way, Option<&Patch>)],
         when: i64,
         known: &mut Known<'_>,
     ) -> io::Result<u64> {
         let at = self.trunk.at(when).filter(|at| self.trunk.has_at(&landing.as_commit, at)).cloned();
         let Some(at) = at else { return Ok(0) };
         let stand = Stand { commit, stands_as: &landing.as_commit, at: &at };
-        if let Some(lines) = known.lines(stand) {
+        let mut owners = vec![landing.as_commit.clone()];
+        owners.extend(self.trunk.reinstated_by(&landing.as_commit).into_iter().filter(|by| !self.own.contains(by)));
+        // What depends on other commits may change with them.
+        let alone = before.is_empty() && owners.len() == 1;
+        if let Some(lines) = known.lines(stand).filter(|_| alone) {
             return Ok(lines);
         }
         let Some(change) = self.changes.get(&landing.as_commit).copied() else { return Ok(0) };
@@ -96,13 +104,22 @@ impl<'a> Stands<'a> {
                 }
                 false => self.file(change, name, &at)?,
             };
+            let of = |way: Way, own: Option<&Patch>| match (way, own) {
+                (Way::Squashed, Some(own)) => added_to(own, name, &change.patch),
+                _ => added.to_vec(),
+            };
             let found = match (landing.way, own) {
-                (Way::Squashed, Some(own)) => count_among(lines, &change.id, &added_to(own, name, &change.patch)),
-                _ => count(lines, &change.id),
+                (Way::Direct | Way::Merged | Way::Rebased, _) if alone => count(lines, &change.id),
+                (way, own) => {
+                    let before: Vec<_> = before.iter().map(|(way, patch)| of(*way, *patch)).collect();
+                    count_among(lines, &owners, &before, &of(way, own))
+                }
             };
             stood = stood.saturating_add(found);
         }
-        known.learn(stand, stood);
+        if alone {
+            known.learn(stand, stood);
+        }
         Ok(stood)
     }
 

@@ -4,6 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use chrono::TimeDelta;
+
 use super::repository::NOT_ASKED;
 use super::sessions::Session;
 use super::spend::Holder;
@@ -13,7 +15,7 @@ use crate::cli::here::Here;
 use crate::clock;
 use crate::error::Result;
 use crate::ledger::{Filter, Ledger};
-use crate::model::{AgentName, Commit, CommitId, RunInfo, ThreadId};
+use crate::model::{AgentName, Commit, CommitId, RunInfo, ThreadId, Timestamp};
 use crate::place::{Checkout, checkout};
 use crate::results::reflog::{Move, made, moves};
 
@@ -57,6 +59,18 @@ impl Logs {
     }
 }
 
+/// When a run ended; `None`: it runs still.
+pub(super) fn ended(ledger: &Ledger, run: &RunInfo, here: &Here<'_>) -> Result<Option<Timestamp>> {
+    if run.ended.is_some() {
+        return Ok(run.ended);
+    }
+    if run.outcome.is_none() && ledger.lives(run, here.alive) {
+        return Ok(None);
+    }
+    let span = ledger.span(&Filter { run: Some(run.id.clone()), ..Filter::default() })?;
+    Ok(Some(span.map_or(run.started, |(_, last)| last) + TimeDelta::seconds(AFTER_THE_LAST)))
+}
+
 /// The tree of a run that recorded none: its govern was killed, it runs still, or nobody governed it but hooks. `Err`: it has
 /// none, and why. Of one that is not wanted only its time is looked at.
 pub(super) fn of_run(
@@ -73,14 +87,7 @@ pub(super) fn of_run(
     };
     let lives = run.outcome.is_none() && ledger.lives(run, here.alive);
     let began = run.started.timestamp();
-    let ended = match run.ended {
-        Some(ended) => ended.timestamp(),
-        None if lives => here.now.timestamp(),
-        None => {
-            let span = ledger.span(&Filter { run: Some(run.id.clone()), ..Filter::default() })?;
-            span.map_or(began, |(_, last)| last.timestamp()).saturating_add(AFTER_THE_LAST)
-        }
-    };
+    let ended = ended(ledger, run, here)?.unwrap_or(here.now).timestamp();
     let commits = match (lives, wanted) {
         (true, _) => Err("it runs still".to_owned()),
         (false, false) => Err(String::new()),
@@ -110,7 +117,7 @@ fn tree(
     commits: std::result::Result<Vec<Commit>, String>,
 ) -> Tree {
     let (root, repository) = (end.root.display().to_string(), end.common.display().to_string());
-    Tree { holder, agents, root, repository, began, ended, commits }
+    Tree { holder, agents, root, repository, began, ended, from: None, commits }
 }
 
 /// From which line on a log tells of what came after this commit was checked out in that second; `None`: another one was.

@@ -5,15 +5,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::cut::{Cut, SHALLOW};
 use super::kept::{Known, Stands};
 use crate::model::{Commit, CommitId, Timestamp};
 use crate::process::git::{Question, Repository};
 use crate::results::branch::{DefaultBranch, Tip, default_branch};
-use crate::results::landed::{Series, Sought, by_history, by_patch, take_back_by_patch};
-use crate::results::part::{DAY, Fate, Fates, NOT_FETCHED, younger};
+use crate::results::landed::{Series, Sought, by_history, by_lines, by_patch, take_back_by_patch};
+use crate::results::once::{Claim, counts};
+use crate::results::overlap::{only_restores, removed_by, takes_back};
+use crate::results::part::{Counts, DAY, Fate, Fates, NOT_FETCHED, younger};
 use crate::results::patch::{Change, changes};
-use crate::results::sum::{AFTER, Figure};
-use crate::results::{Landing, Patch, Trunk};
+use crate::results::sum::{AFTER, Figure, Unit};
+use crate::results::{Landing, Patch, Trunk, Way};
 
 /// So many commits are asked for at once.
 const AT_ONCE: usize = 200;
@@ -30,14 +33,30 @@ const MOST_BACK: usize = 10;
 /// Why something was not found out.
 pub(super) const NOT_ASKED: &str = "it took too long: ask again, what is known by now is kept";
 
+/// Why it is not known what became of a commit.
+pub(super) const MISSING: &str = "its commits are not in this repository";
+
+const CHANGED_ON_THE_WAY: &str = "some of its lines came to the default branch in another commit";
+
+/// A commit that is asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Made<'a> {
+    /// Which.
+    pub(super) commit: &'a Commit,
+    /// Its run, by a number.
+    pub(super) run: usize,
+    /// It is asked for its own sake, and not only since it may have lines of others.
+    pub(super) wanted: bool,
+}
+
 /// A repository, and what is asked of it.
 pub(super) struct Asked<'a> {
     /// How it is asked.
     pub(super) repository: &'a Repository,
     /// The folder that its work trees share.
     pub(super) common: &'a Path,
-    /// What was committed there, by whichever run.
-    pub(super) commits: &'a [&'a Commit],
+    /// What was committed there, by whichever run, the oldest first.
+    pub(super) commits: &'a [Made<'a>],
     /// The time.
     pub(super) now: Timestamp,
 }
@@ -51,10 +70,14 @@ struct Default {
 /// What became of the commits.
 pub(super) fn fates(asked: &Asked<'_>, known: &mut Known<'_>) -> Result<Fates, String> {
     let default = asked.default().map_err(|error| told(&error))?.ok_or("no branch is the default one")?;
-    let since = asked.commits.iter().map(|commit| commit.at.timestamp()).min().unwrap_or_default() - DAY;
+    let since = asked.commits.iter().map(|made| made.commit.at.timestamp()).min().unwrap_or_default() - DAY;
     let history = asked.changes(&Question::History(&default.tip, since)).map_err(|error| told(&error))?;
+    let cut = Cut::of(asked.common, &history);
     let mut trunk = Trunk::new(&default.tip, &history);
-    let own = asked.own().map_err(|error| told(&error))?;
+    let mut own = asked.own().map_err(|error| told(&error))?;
+    let missing: HashSet<&CommitId> =
+        asked.commits.iter().map(|made| &made.commit.id).filter(|id| !own.contains_key(*id)).collect();
+    own.retain(|id, _| !cut.is_at(id));
     let names: HashSet<&str> = own.values().flat_map(|change| change.patch.names()).collect();
     let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
     names.sort();
@@ -65,26 +88,138 @@ pub(super) fn fates(asked: &Asked<'_>, known: &mut Known<'_>) -> Result<Fates, S
     let mut landed = by_history(&sought, &trunk);
     let left: Vec<&CommitId> = sought.iter().map(|one| &one.id).filter(|id| !landed.contains_key(*id)).collect();
     let (on_trunk, complete) = match asked.changes(&Question::HistoryOf(&default.tip, since, &names)) {
-        Ok(on_trunk) => (on_trunk, true),
+        Ok(mut on_trunk) => {
+            on_trunk.retain(|change| !cut.is_at(&change.id));
+            (on_trunk, true)
+        }
         // Too much to read, and nothing has to be found in it but what was taken back without saying so.
         Err(_) if left.is_empty() => (Vec::new(), false),
         Err(error) => return Err(told(&error)),
     };
     let series = asked.series(&left, &own, &default.tip);
     by_patch(&sought, &series, &on_trunk, &trunk, &mut landed);
-    take_back_by_patch(&on_trunk, &mut trunk);
+    let open = asked.commits.iter().filter(|made| !landed.contains_key(&made.commit.id));
+    let open: Vec<_> = open
+        .filter_map(|made| Some((&made.commit.id, made.commit.at.timestamp(), &own.get(&made.commit.id)?.patch)))
+        .collect();
+    let unclear = by_lines(&open, &on_trunk, &trunk, &mut landed);
     let all: HashMap<&CommitId, &Change> = on_trunk.iter().chain(own.values()).map(|one| (&one.id, one)).collect();
+    taken_back(&on_trunk, (&all, complete), &landed, &mut trunk);
+    let known_at: HashSet<&CommitId> = asked.commits.iter().map(|made| &made.commit.id).collect();
+    let mut stands = Stands::new(asked.repository, &trunk, (&all, complete), known_at);
+    let counts = counts_of(asked.commits, &landed);
     let mut of = HashMap::new();
-    let mut stands = Stands::new(asked.repository, &trunk, (&all, complete));
-    for commit in asked.commits {
-        let landing = landed.get(&commit.id);
-        let own = own.get(&commit.id).map(|change| &change.patch);
-        let kept = kept(commit, (landing, own), &mut stands, (&default, asked.now), known);
-        let reverted = landing.is_some_and(|landing| is_reverted(&commit.id, landing, &trunk));
-        let gone = landing.is_none() && asked.is_gone(&commit.id);
-        of.insert(commit.id.clone(), Fate { landing: landing.cloned(), reverted, kept, gone });
+    for made in asked.commits.iter().filter(|made| made.wanted) {
+        let id = &made.commit.id;
+        let landing = landed.get(id);
+        let mut fate = Fate { counts: counts.get(id).cloned().unwrap_or_default(), ..Fate::default() };
+        let lost = match landing {
+            Some(_) => None,
+            None if missing.contains(id) => Some(MISSING),
+            None if cut.hides(made.commit.at.timestamp()) => Some(SHALLOW),
+            None if unclear.contains(id) => Some(CHANGED_ON_THE_WAY),
+            None => None,
+        };
+        fate.landing = match lost {
+            Some(why) => Err(why.to_owned()),
+            None => Ok(landing.cloned()),
+        };
+        if lost.is_none() && fate.counts != Counts::Nothing {
+            let before = landing.map(|landing| before(made, landing, asked.commits, (&landed, &counts, &own)));
+            let own = own.get(id).map(|change| &change.patch);
+            fate.kept = match landing {
+                Some(landing) if cut.blurs(&landing.as_commit) => {
+                    AFTER.map(|_| Figure::unknown_of(SHALLOW, Unit::Commits, 1))
+                }
+                _ => {
+                    let of = (landing, own, before.as_deref().unwrap_or_default());
+                    kept(made.commit, of, &mut stands, (&default, asked.now), known)
+                }
+            };
+        }
+        fate.reverted = landing.is_some_and(|landing| is_reverted(id, landing, &trunk));
+        if fate.landing == Ok(None) {
+            match asked.is_gone(id) {
+                Ok(gone) => fate.gone = gone,
+                Err(error) => fate.landing = Err(told(&error)),
+            }
+        }
+        of.insert(id.clone(), fate);
     }
     Ok(Fates { of, known_until: default.known_until })
+}
+
+/// What of each commit is counted, where several came to the default branch in the same one.
+fn counts_of(commits: &[Made<'_>], landed: &HashMap<CommitId, Landing>) -> HashMap<CommitId, Counts> {
+    let mut together: HashMap<&CommitId, Vec<Claim<'_>>> = HashMap::new();
+    for made in commits {
+        let Some(landing) = landed.get(&made.commit.id) else { continue };
+        let claim = Claim { id: &made.commit.id, run: made.run, landing, lines: &made.commit.lines };
+        together.entry(&landing.as_commit).or_default().push(claim);
+    }
+    let shared = together.into_values().filter(|claims| claims.len() > 1);
+    shared
+        .flat_map(|claims| claims.iter().map(|claim| claim.id.clone()).zip(counts(&claims)).collect::<Vec<_>>())
+        .collect()
+}
+
+/// Those that came to the default branch in the same commit and whose lines are theirs first.
+fn before<'p>(
+    made: &Made<'_>,
+    landing: &Landing,
+    commits: &[Made<'_>],
+    (landed, counts, own): (&HashMap<CommitId, Landing>, &HashMap<CommitId, Counts>, &'p HashMap<CommitId, Change>),
+) -> Vec<(Way, Option<&'p Patch>)> {
+    let is_whole = made.commit.id == landing.as_commit;
+    let earlier = commits.iter().take_while(|other| is_whole || other.commit.id != made.commit.id);
+    let same = earlier.filter(|other| other.commit.id != made.commit.id && other.commit.id != landing.as_commit);
+    same.filter_map(|other| {
+        let id = &other.commit.id;
+        let theirs = landed.get(id).filter(|theirs| theirs.as_commit == landing.as_commit)?;
+        let counted = counts.get(id) != Some(&Counts::Nothing);
+        counted.then(|| (theirs.way, own.get(id).map(|change| &change.patch)))
+    })
+    .collect()
+}
+
+/// Finds what was taken back: by its lines, where they are known. A message alone may be wrong, or speak of a part.
+fn taken_back(
+    on_trunk: &[Change],
+    (all, complete): (&HashMap<&CommitId, &Change>, bool),
+    landed: &HashMap<CommitId, Landing>,
+    trunk: &mut Trunk,
+) {
+    let merges: HashSet<CommitId> = trunk
+        .taken_back()
+        .filter(|(target, by)| trunk.is_merge(target) || trunk.is_merge(by))
+        .map(|(of, _)| of)
+        .collect();
+    trunk.believe(|target, by| {
+        match (all.get(target), all.get(by)) {
+            _ if merges.contains(target) => true,
+            (Some(target), Some(by)) => takes_back(&target.patch, &by.patch),
+            // It touches none of the files.
+            (Some(_), None) => !complete,
+            (None, _) => true,
+        }
+    });
+    take_back_by_patch(on_trunk, trunk);
+    let removed = removed_by(on_trunk.iter().map(|change| &change.patch));
+    let restoring: Vec<&Change> = on_trunk
+        .iter()
+        .filter(|change| !change.patch.files.is_empty() && only_restores(&change.patch, &removed))
+        .collect();
+    let targets: HashSet<&CommitId> = landed.values().map(|landing| &landing.as_commit).collect();
+    for target in targets.into_iter().filter_map(|id| all.get(id)) {
+        let later = |by: &&&Change| trunk.place(&by.id).zip(trunk.place(&target.id)).is_some_and(|(by, of)| by < of);
+        let by: Vec<CommitId> = restoring
+            .iter()
+            .filter(later)
+            .filter(|by| takes_back(&target.patch, &by.patch))
+            .map(|by| by.id.clone())
+            .collect();
+        by.iter().for_each(|by| trunk.take_back(&target.id, by));
+    }
 }
 
 fn told(error: &io::Error) -> String {
@@ -95,8 +230,8 @@ fn told(error: &io::Error) -> String {
     }
 }
 
-fn sought(commits: &[&Commit]) -> Vec<Sought> {
-    commits.iter().map(|commit| Sought { id: commit.id.clone(), patch: commit.patch.clone() }).collect()
+fn sought(commits: &[Made<'_>]) -> Vec<Sought> {
+    commits.iter().map(|made| Sought { id: made.commit.id.clone(), patch: made.commit.patch.clone() }).collect()
 }
 
 fn is_reverted(commit: &CommitId, landing: &Landing, trunk: &Trunk) -> bool {
@@ -107,7 +242,7 @@ fn is_reverted(commit: &CommitId, landing: &Landing, trunk: &Trunk) -> bool {
 /// How many lines of a commit stand after so many days.
 fn kept(
     commit: &Commit,
-    (landing, own): (Option<&Landing>, Option<&Patch>),
+    (landing, own, before): (Option<&Landing>, Option<&Patch>, &[(Way, Option<&Patch>)]),
     stands: &mut Stands<'_>,
     (default, now): (&Default, Timestamp),
     known: &mut Known<'_>,
@@ -115,15 +250,15 @@ fn kept(
     AFTER.map(|days| {
         let when = commit.at.timestamp().saturating_add(i64::from(days) * DAY);
         if now.timestamp() < when {
-            return Figure::unknown(younger(days));
+            return Figure::unknown_of(younger(days), Unit::Commits, 1);
         }
         if default.known_until < when {
-            return Figure::unknown(NOT_FETCHED);
+            return Figure::unknown_of(NOT_FETCHED, Unit::Commits, 1);
         }
-        let Some(landing) = landing else { return Figure::of(0) };
-        match stands.lines(&commit.id, landing, own, when, known) {
-            Ok(lines) => Figure::of(lines),
-            Err(error) => Figure::unknown(told(&error)),
+        let Some(landing) = landing else { return Figure::of_some(0, Unit::Commits, 1) };
+        match stands.lines(&commit.id, (landing, own), before, when, known) {
+            Ok(lines) => Figure::of_some(lines, Unit::Commits, 1),
+            Err(error) => Figure::unknown_of(told(&error), Unit::Commits, 1),
         }
     })
 }
@@ -135,7 +270,7 @@ impl Asked<'_> {
 
     /// The commits themselves, those that are still there.
     fn own(&self) -> io::Result<HashMap<CommitId, Change>> {
-        let ids: Vec<CommitId> = self.commits.iter().map(|commit| commit.id.clone()).collect();
+        let ids: Vec<CommitId> = self.commits.iter().map(|made| made.commit.id.clone()).collect();
         let mut own = HashMap::new();
         for some in ids.chunks(AT_ONCE) {
             own.extend(self.changes(&Question::Changes(some))?.into_iter().map(|change| (change.id.clone(), change)));
@@ -143,12 +278,14 @@ impl Asked<'_> {
         Ok(own)
     }
 
-    /// No branch has it: it was deleted, or moved elsewhere. One that is missing altogether is had by none.
-    fn is_gone(&self, commit: &CommitId) -> bool {
-        match self.repository.ask(&Question::RefWith(commit)) {
-            Ok(name) => name.is_empty(),
-            Err(error) => error.kind() != io::ErrorKind::TimedOut,
-        }
+    /// No branch has it, here or at a remote as it was fetched last: it was deleted, or moved elsewhere.
+    fn is_gone(&self, commit: &CommitId) -> io::Result<bool> {
+        Ok(self.repository.ask(&Question::RefWith(commit))?.is_empty())
+    }
+
+    /// It has this commit.
+    pub(super) fn has(&self, commit: &CommitId) -> io::Result<bool> {
+        Ok(!self.repository.ask(&Question::Changes(std::slice::from_ref(commit)))?.is_empty())
     }
 
     /// The default branch: what was fetched last, unless the one here has gone on from there.
@@ -231,7 +368,17 @@ fn seen(common: &Path, branch: &DefaultBranch) -> Option<i64> {
 
 /// Somebody has committed a change of one of these files on the default branch since then, of which is known what it was until
 /// at least `until`.
-pub(super) fn touched(asked: &Asked<'_>, names: &[String], (since, until): (i64, i64)) -> Result<bool, String> {
+pub(super) fn touched(
+    asked: &Asked<'_>,
+    names: &[String],
+    (since, until): (i64, i64),
+    from: Option<&CommitId>,
+) -> Result<bool, String> {
+    if let Some(from) = from
+        && !asked.has(from).map_err(|error| told(&error))?
+    {
+        return Err("the commit that it began at is not in this repository".to_owned());
+    }
     let default = asked.default().map_err(|error| told(&error))?.ok_or("no branch is the default one")?;
     if default.known_until < until {
         return Err(NOT_FETCHED.to_owned());

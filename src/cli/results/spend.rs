@@ -11,6 +11,7 @@ use crate::ledger::{Filter, Ledger, SliceQuery};
 use crate::model::{AgentName, Money, RunId, Slice, ThreadId, Timestamp, WorkClass};
 use crate::report::By;
 use crate::report::by::Pieces;
+use crate::results::sum::Amount;
 
 /// The values of a row.
 pub(super) type Key = Vec<Option<String>>;
@@ -28,9 +29,9 @@ pub(super) type Whose = (Holder, Option<AgentName>);
 /// What one agent of a run spent.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Spend {
-    pub(super) cost: Money,
+    pub(super) cost: Amount,
     /// Without research and review.
-    pub(super) at_stake: Money,
+    pub(super) at_stake: Amount,
     /// By the class of its work it changed files.
     pub(super) wrote: bool,
     rows: BTreeMap<Key, Money>,
@@ -39,9 +40,10 @@ pub(super) struct Spend {
 impl Spend {
     fn add(&mut self, key: Key, slice: &Slice) {
         let cost = slice.sum.cost;
-        self.cost += cost;
+        let amount = amount(slice);
+        self.cost.add(&amount);
         if !matches!(slice.work, Some(WorkClass::Research | WorkClass::Review)) {
-            self.at_stake += cost;
+            self.at_stake.add(&amount);
         }
         self.wrote |= matches!(slice.work, Some(WorkClass::Edit | WorkClass::Migration | WorkClass::Documentation));
         *self.rows.entry(key).or_default() += cost;
@@ -53,6 +55,23 @@ impl Spend {
         self.rows.iter().find(|(_, cost)| *cost == dearest).map(|(key, _)| key)
     }
 }
+
+/// What responses cost: what has no price is not known, and no zero.
+fn amount(slice: &Slice) -> Amount {
+    let priced = slice.sum.responses.saturating_sub(slice.sum.unpriced);
+    let mut amount = Amount::default();
+    if priced > 0 {
+        amount.add(&Amount::of_responses(slice.sum.cost, priced));
+    }
+    if slice.sum.unpriced > 0 {
+        amount.add(&Amount::unknown_of_responses(NO_PRICE, slice.sum.unpriced));
+    }
+    amount
+}
+
+const NO_PRICE: &str = "no price";
+
+const UNSEEN: &str = "a part of it could not be observed";
 
 /// What everybody spent in this time.
 pub(super) fn spends(
@@ -89,6 +108,8 @@ pub(super) fn spends(
         let Some(run) = slice.run.clone() else { continue };
         let spend = spends.entry((Holder::Run(run), slice.agent.clone())).or_default();
         spend.rows.entry(key(&slice)).or_default();
+        spend.cost.add(&Amount::unknown(UNSEEN));
+        spend.at_stake.add(&Amount::unknown(UNSEEN));
     }
     Ok(spends)
 }

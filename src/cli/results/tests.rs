@@ -10,13 +10,15 @@ use crate::cli::committed::logged;
 use crate::ledger::committed::record;
 use crate::model::event::EventKind;
 use crate::model::{
-    Attribution, Billing, Committed, Dimension, Event, ProcessIdentity, Response, RunId, RunProcess, Timestamp,
-    WorkClass,
+    Attribution, Billing, Committed, Cost, Dimension, Event, Money, ProcessIdentity, Response, ResponseKey, RunId,
+    RunProcess, Timestamp, WorkClass,
 };
 use crate::place::checkout;
 use crate::report::sample;
 use crate::results::part::{NOT_FETCHED, younger};
 use crate::ui::Look;
+
+mod once;
 
 /// What each run costs, in nano-dollars.
 const COST: i64 = 100_000_000;
@@ -25,6 +27,10 @@ struct World {
     folder: tempfile::TempDir,
     ledger: Ledger,
     runs: u32,
+    /// Each run gets a second answer then.
+    again: Option<Timestamp>,
+    /// What it costs has a price.
+    priced: bool,
 }
 
 fn day(day: u32, time: &str) -> Timestamp {
@@ -36,7 +42,7 @@ impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(&folder.path().join("home/.local/state/govern")).unwrap();
-        let world = Self { folder, ledger, runs: 0 };
+        let world = Self { folder, ledger, runs: 0, again: None, priced: true };
         fs::create_dir_all(world.root()).unwrap();
         let may = sample::at("2026-05-01T10:00:00Z");
         world.git(may, &["init", "--quiet", "--initial-branch=main"]);
@@ -105,6 +111,8 @@ impl World {
             attribution: attribution.clone(),
             ..sample::response(&began.to_rfc3339(), "codex", task, "gpt-6.1-sol", "0.10")
         };
+        let response = if self.priced { response } else { Response { cost: Cost::Unpriced, ..response } };
+        let second = self.again.map(|again| Response { at: again, key: ResponseKey::new("r2"), ..response.clone() });
         let path = self.folder.path().join(format!("sessions/{task}.jsonl"));
         let seen = EventKind::ThreadSeen {
             thread: task.into(),
@@ -145,7 +153,10 @@ impl World {
             .turn(ended, |turn| {
                 turn.append(&event(started, None))?;
                 turn.append(&event(seen, Some("codex")))?;
-                turn.append(&event(EventKind::Response(Box::new(response)), Some("codex")))?;
+                for response in std::iter::once(response).chain(second) {
+                    let at = response.at;
+                    turn.append(&Event { at, ..event(EventKind::Response(Box::new(response)), Some("codex")) })?;
+                }
                 turn.append(&Event { at: ended, ..event(sealed, None) })?;
                 record(turn, committed)
             })
@@ -153,25 +164,32 @@ impl World {
     }
 
     fn session(&self, task: &str, items: &[&str]) {
-        let line = |item: &&str| {
+        let line = |(time, item): (&str, &str)| {
             format!(
-                "{{\"timestamp\":\"2026-06-01T10:00:00.000Z\",\"ordinal\":1,\"type\":\"event_msg\",\"payload\":{{\"type\":\"item_completed\",\"thread_id\":\"{task}\",\"turn_id\":\"u\",\"item\":{item},\"completed_at_ms\":1}}}}\n"
+                "{{\"timestamp\":\"2026-06-01T{time}:00.000Z\",\"ordinal\":1,\"type\":\"event_msg\",\"payload\":{{\"type\":\"item_completed\",\"thread_id\":\"{task}\",\"turn_id\":\"u\",\"item\":{item},\"completed_at_ms\":1}}}}\n"
             )
         };
         let path = self.folder.path().join(format!("sessions/{task}.jsonl"));
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, items.iter().map(line).collect::<String>()).unwrap();
+        // An earlier run has begun the thread: what it did is not this one's.
+        let earlier = r#"{"type":"CommandExecution","id":"c0","command":["bash","-lc","cargo test"],"source":"agent","status":"failed","exit_code":1}"#;
+        let own = items.iter().map(|item| line(("22:10", item)));
+        fs::write(path, std::iter::once(line(("09:00", earlier))).chain(own).collect::<String>()).unwrap();
     }
 
     /// What came of each task, and of all, then.
     fn results(&self, now: Timestamp, tasks: &[&str]) -> (BTreeMap<String, Results>, Results) {
+        self.results_of(&Filter::default(), now, tasks)
+    }
+
+    fn results_of(&self, filter: &Filter, now: Timestamp, tasks: &[&str]) -> (BTreeMap<String, Results>, Results) {
         let alive = |_: &RunProcess<'_>| false;
         let home = self.folder.path().join("home");
         let env = |name: &str| (name == "HOME").then(|| home.clone().into());
         let here = Here { env: &env, cwd: self.root(), look: Look::plain(80), now, alive: &alive };
         let keys: Vec<Key> = tasks.iter().map(|task| vec![Some((*task).to_owned())]).collect();
         let by = [By::Of(Dimension::Task)];
-        let found = outputs(&self.ledger, &Filter::default(), (&by, Tz::UTC, &keys), &here, None).unwrap();
+        let found = outputs(&self.ledger, filter, (&by, Tz::UTC, &keys), &here, None).unwrap();
         (tasks.iter().map(|task| (*task).to_owned()).zip(found.rows).collect(), found.totals)
     }
 }
@@ -317,21 +335,24 @@ fn what_became_of_each_commit_is_told_as_it_was() {
         let sum = |part: fn(&Told) -> u64| expected.iter().map(part).sum::<u64>();
         assert_eq!(totals.merged(), Some(sum(|told| told.3)));
         assert_eq!(totals.commits.value(), Some(sum(|told| told.0)));
-        assert_eq!(totals.per_merged(), Ok(Money::from_nanos(12 * COST / 9)));
-        assert_eq!(totals.per_kept(), Ok((Money::from_nanos(12 * COST / 24), 30)));
+        assert_eq!(totals.per_merged().map(|rate| rate.cost), Ok(Money::from_nanos(12 * COST / 9)));
+        assert_eq!(
+            totals.per_kept().map(|(rate, days)| (rate.cost, days)),
+            Ok((Money::from_nanos(12 * COST / 24), 30))
+        );
         let never = &found["never"];
         assert_eq!((never.tests.value(), never.failed.value()), (Some(2), Some(1)));
-        assert_eq!(found["merged"].tests.why("runs").as_deref(), Some("its session file is gone"));
+        assert_eq!(found["merged"].tests.why().as_deref(), Some("its session file is gone"));
         assert_eq!(found["direct"].kinds.len(), 2, "what is a test is told apart");
     }
     // A day and a half after all that nothing is known of a week, and nothing is given up but what no branch has.
     let (found, _) = world.results(day(3, "09:00"), &tasks);
     let kept = |task: &str, place: usize| found[task].kept[place].clone();
     assert_eq!((kept("merged", 0).value(), kept("merged", 1).value()), (Some(5), None));
-    assert_eq!(kept("merged", 2).why("commits"), Some(younger(30)));
+    assert_eq!(kept("merged", 2).why(), Some(younger(30)));
     let abandoned = |task: &str| found[task].abandoned.value().map(Money::nanos);
     assert_eq!((abandoned("abandoned"), abandoned("deleted"), abandoned("never")), (None, Some(COST), None));
-    assert_eq!(found["merged"].per_kept(), Ok((Money::from_nanos(COST / 5), 1)));
+    assert_eq!(found["merged"].per_kept().map(|(rate, days)| (rate.cost, days)), Ok((Money::from_nanos(COST / 5), 1)));
 }
 
 #[test]
@@ -350,7 +371,7 @@ fn what_two_runs_may_have_committed_in_one_tree_is_neithers() {
     let (found, totals) = world.results(sample::at("2026-09-01T00:00:00Z"), &["first", "second", "after"]);
     for task in ["first", "second"] {
         assert_eq!((found[task].commits.value(), found[task].merged()), (None, None));
-        let why = found[task].commits.why("runs").unwrap();
+        let why = found[task].commits.why().unwrap();
         assert_eq!(why, "another run worked in the same work tree at the same time");
     }
     assert_eq!(found["after"].commits.value(), Some(1));
@@ -404,7 +425,7 @@ fn what_was_not_fetched_since_is_not_known() {
     let (found, _) = world.results(now, &["topic"]);
     let topic = &found["topic"];
     assert_eq!(topic.kept[0].value(), Some(0), "it was looked at after a day");
-    assert_eq!(topic.kept[1].why("commits").as_deref(), Some(NOT_FETCHED));
+    assert_eq!(topic.kept[1].why().as_deref(), Some(NOT_FETCHED));
     assert_eq!(topic.abandoned.why().as_deref(), Some(NOT_FETCHED));
     assert_eq!(topic.commits.value(), Some(1));
 }

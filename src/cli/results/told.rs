@@ -34,19 +34,47 @@ pub(super) fn files(ledger: &Ledger, run: &RunId, agent: &AgentName) -> std::res
     Ok(files)
 }
 
-/// What session files tell of whoever is called `of`; or why they do not. File names are told from `root` on.
+/// The times of a thread that count: what an earlier or a later run did in it is that one's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Times {
+    /// From then on.
+    pub(super) since: Option<Timestamp>,
+    /// Before or at that time.
+    pub(super) until: Option<Timestamp>,
+    /// Not from the first to the second.
+    pub(super) without: Vec<(Timestamp, Timestamp)>,
+}
+
+impl Times {
+    pub(super) fn has(&self, at: Timestamp) -> bool {
+        let within = self.since.is_none_or(|since| since <= at) && self.until.is_none_or(|until| at <= until);
+        within && !self.without.iter().any(|(first, last)| *first <= at && at <= *last)
+    }
+
+    /// Tells them from others in what is kept.
+    fn key(&self) -> String {
+        let micros = |at: &Timestamp| at.timestamp_micros().to_string();
+        let end = |at: &Option<Timestamp>| at.as_ref().map(micros).unwrap_or_default();
+        let without: String =
+            self.without.iter().map(|(first, last)| format!(" -{}..{}", micros(first), micros(last))).collect();
+        format!("{}..{}{without}", end(&self.since), end(&self.until))
+    }
+}
+
+/// What session files tell of whoever is called `of`, in these times; or why they do not. File names are told from `root` on.
 pub(super) fn told(
     ledger: &Ledger,
-    of: String,
+    (of, times): (String, &Times),
     files: &BTreeSet<PathBuf>,
     root: &str,
     new: &mut New,
 ) -> std::result::Result<TestsTold, String> {
+    let of = format!("{of} {}", times.key());
     let size = files.iter().filter_map(|path| path.metadata().ok()).map(|meta| meta.len()).sum();
     if let Ok(Some(known)) = tests_told(ledger, &of, size) {
         return Ok(known);
     }
-    let read = read(files, root).map_err(|error| format!("its session file cannot be read: {error}"))?;
+    let read = read(files, root, times).map_err(|error| format!("its session file cannot be read: {error}"))?;
     new.push((of, size, read.clone()));
     Ok(read)
 }
@@ -92,12 +120,12 @@ fn files_of(thread: &ThreadInfo) -> Option<Vec<PathBuf>> {
     find_thread(&home_of(path), &thread.thread).ok().filter(|found| !found.is_empty())
 }
 
-fn read(files: &BTreeSet<PathBuf>, root: &str) -> std::io::Result<TestsTold> {
+fn read(files: &BTreeSet<PathBuf>, root: &str, times: &Times) -> std::io::Result<TestsTold> {
     // One for all of them: a sub-agent's file may repeat what its parent did.
     let mut work = Work::in_folder(root);
     for path in files {
         Cursor::open(path)?.finish(|_, line| {
-            if let Some(deed) = deed(line) {
+            if let Some(deed) = deed(line).filter(|deed| times.has(deed.at)) {
                 work.did(Duration::ZERO, deed);
             }
         })?;
@@ -112,6 +140,17 @@ fn read(files: &BTreeSet<PathBuf>, root: &str) -> std::io::Result<TestsTold> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_another_run_did_in_the_same_thread_does_not_count() {
+        let at = |minute: u32| Timestamp::from_timestamp(i64::from(minute) * 60, 0).unwrap();
+        let times = Times { since: Some(at(1)), until: Some(at(5)), without: vec![(at(2), at(3))] };
+        assert_eq!(
+            [0, 1, 2, 3, 4, 5, 6].map(|minute| times.has(at(minute))),
+            [false, true, false, false, true, true, false]
+        );
+        assert_ne!(times.key(), Times { without: Vec::new(), ..times.clone() }.key());
+    }
 
     #[test]
     fn what_git_says_that_it_committed_is_told_from_what_it_shows() {

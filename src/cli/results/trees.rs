@@ -21,6 +21,8 @@ pub(super) struct Tree {
     /// In seconds since 1970.
     pub(super) began: i64,
     pub(super) ended: i64,
+    /// The commit that was checked out at its start, if that was noted.
+    pub(super) from: Option<CommitId>,
     /// What the run committed there, or why that is not known.
     pub(super) commits: Result<Vec<Commit>, String>,
 }
@@ -40,6 +42,7 @@ pub(super) fn recorded(all: Vec<Committed>) -> Vec<Tree> {
             repository: one.repository,
             began: one.began.timestamp(),
             ended: one.ended.timestamp(),
+            from: one.from,
             commits,
         };
         trees.entry((tree.holder.clone(), tree.root.clone())).and_modify(|known| known.goes_on(&tree)).or_insert(tree);
