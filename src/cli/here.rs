@@ -112,13 +112,12 @@ impl Here<'_> {
 
 /// A place as attribution rules see it.
 pub fn known(place: &place::Place, home: Option<PathBuf>) -> attribute::Place {
-    let name = place.repository.as_ref().and_then(|root| root.file_name());
     attribute::Place {
         folder: place.folder.clone(),
         home,
         remotes: place.remotes.iter().map(|url| attribute::normalise_remote(url)).collect(),
         branch: place.branch.clone(),
-        repository_name: name.map(|name| name.to_string_lossy().into_owned()),
+        repository_name: place.name.clone(),
         git_user: place.git_user.clone(),
         system_user: process::user_name(process::own_uid()),
     }

@@ -174,7 +174,7 @@ impl<'a> Belongs<'a> {
             None => today.remotes.iter().map(|remote| attribute::normalise_remote(remote)).collect(),
         };
         let root = today.repository.clone();
-        let named = root.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        let named = today.name.clone();
         let of_remote = || remotes.first().and_then(|remote| remote.rsplit('/').next()).map(str::to_owned);
         let place = attribute::Place {
             home: self.variables.home.clone(),

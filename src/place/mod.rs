@@ -18,6 +18,8 @@ pub struct Place {
     pub folder: PathBuf,
     /// The root of the work tree that it lies in.
     pub repository: Option<PathBuf>,
+    /// The repository's name, which all its work trees share: that of the folder that it was made in.
+    pub name: Option<String>,
     /// The branch that is checked out; `None` on a detached head.
     pub branch: Option<String>,
     /// The remotes' addresses as configured, `origin` first.
@@ -41,6 +43,7 @@ pub fn look(folder: &Path, env: impl Fn(&str) -> Option<std::ffi::OsString>) -> 
         user.read(&common.join("config"));
         place.branch = read_small(&git.join("HEAD"))
             .and_then(|head| head.trim().strip_prefix("ref: refs/heads/").map(str::to_owned));
+        place.name = name_of(&root, &git, &common);
         place.repository = Some(root);
         user.remotes.sort_by_key(|(name, _)| name != "origin");
         place.remotes = std::mem::take(&mut user.remotes).into_iter().map(|(_, url)| url).collect();
@@ -71,6 +74,21 @@ fn common_folder(git: &Path) -> PathBuf {
         Some(common) => git.join(common.trim()),
         None => git.to_owned(),
     }
+}
+
+/// A linked work tree is one of the repository whose git folder it shares.
+fn name_of(root: &Path, git: &Path, common: &Path) -> Option<String> {
+    let name = |folder: &Path| folder.file_name().map(|name| name.to_string_lossy().into_owned());
+    if git == common {
+        return name(root);
+    }
+    let shared = common.canonicalize().ok()?;
+    if shared.file_name().is_some_and(|name| name == ".git") {
+        return name(shared.parent()?);
+    }
+    // A bare one is called `shop.git`.
+    let bare = name(&shared)?;
+    Some(bare.strip_suffix(".git").filter(|rest| !rest.is_empty()).unwrap_or(&bare).to_owned())
 }
 
 fn read_small(path: &Path) -> Option<String> {
@@ -164,6 +182,20 @@ mod tests {
         let place = look_with_home(&tree, temp.path());
         assert_eq!(place.branch.as_deref(), Some("fix"));
         assert_eq!(place.remotes, ["https://example.org/a/b"]);
+        assert_eq!(place.name.as_deref(), Some("main"), "work trees of one repository are one project");
+    }
+
+    #[test]
+    fn a_work_tree_of_a_bare_repository_is_called_as_that() {
+        let temp = tempfile::tempdir().unwrap();
+        let bare = temp.path().join("shop.git");
+        write(bare.join("worktrees/fix/HEAD"), "ref: refs/heads/fix\n");
+        write(bare.join("worktrees/fix/commondir"), "../..\n");
+        let tree = temp.path().join("fix");
+        write(tree.join(".git"), &format!("gitdir: {}\n", bare.join("worktrees/fix").display()));
+        assert_eq!(look_with_home(&tree, temp.path()).name.as_deref(), Some("shop"));
+        write(temp.path().join("own.git/.git/HEAD"), "ref: refs/heads/main\n");
+        assert_eq!(look_with_home(&temp.path().join("own.git"), temp.path()).name.as_deref(), Some("own.git"));
     }
 
     #[test]

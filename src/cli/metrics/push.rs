@@ -79,9 +79,7 @@ fn first(here: &Here<'_>, names: &[&str]) -> Option<String> {
 fn repository(here: &Here<'_>) -> Option<String> {
     first(here, &REPOSITORIES).or_else(|| {
         let place = place::look(&here.cwd, |name| here.variable(name));
-        let folder = place.repository.as_ref().and_then(|root| root.file_name());
-        let folder = folder.map(|name| name.to_string_lossy().into_owned());
-        place.remotes.first().map(|remote| normalise_remote(remote)).or(folder)
+        place.remotes.first().map(|remote| normalise_remote(remote)).or(place.name)
     })
 }
 
