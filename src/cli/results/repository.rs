@@ -125,7 +125,7 @@ pub(super) fn fates(asked: &Asked<'_>, known: &mut Known<'_>) -> Result<Fates, S
             None => Ok(landing.cloned()),
         };
         if lost.is_none() && fate.counts != Counts::Nothing {
-            let before = landing.map(|landing| before(made, landing, asked.commits, (&landed, &counts, &own)));
+            let before = landing.map(|landing| before(made, landing, asked.commits, (&landed, &counts), &own));
             let own = own.get(id).map(|change| &change.patch);
             fate.kept = match landing {
                 Some(landing) if cut.blurs(&landing.as_commit) => {
@@ -163,13 +163,17 @@ fn counts_of(commits: &[Made<'_>], landed: &HashMap<CommitId, Landing>) -> HashM
         .collect()
 }
 
+/// How another commit came to the default branch, and what it does.
+type Earlier<'p> = (Way, Option<&'p Patch>);
+
 /// Those that came to the default branch in the same commit and whose lines are theirs first.
 fn before<'p>(
     made: &Made<'_>,
     landing: &Landing,
     commits: &[Made<'_>],
-    (landed, counts, own): (&HashMap<CommitId, Landing>, &HashMap<CommitId, Counts>, &'p HashMap<CommitId, Change>),
-) -> Vec<(Way, Option<&'p Patch>)> {
+    (landed, counts): (&HashMap<CommitId, Landing>, &HashMap<CommitId, Counts>),
+    own: &'p HashMap<CommitId, Change>,
+) -> Vec<Earlier<'p>> {
     let is_whole = made.commit.id == landing.as_commit;
     let earlier = commits.iter().take_while(|other| is_whole || other.commit.id != made.commit.id);
     let same = earlier.filter(|other| other.commit.id != made.commit.id && other.commit.id != landing.as_commit);
@@ -242,7 +246,7 @@ fn is_reverted(commit: &CommitId, landing: &Landing, trunk: &Trunk) -> bool {
 /// How many lines of a commit stand after so many days.
 fn kept(
     commit: &Commit,
-    (landing, own, before): (Option<&Landing>, Option<&Patch>, &[(Way, Option<&Patch>)]),
+    (landing, own, before): (Option<&Landing>, Option<&Patch>, &[Earlier<'_>]),
     stands: &mut Stands<'_>,
     (default, now): (&Default, Timestamp),
     known: &mut Known<'_>,
