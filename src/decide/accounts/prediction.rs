@@ -23,8 +23,7 @@ impl Spenders<'_> {
     /// What an agent's live threads are likely to add to an account, with this model or as they are: those between
     /// requests, or with one under way.
     pub(in crate::decide) fn predicted(&self, account: &Account, agent: &Agent, rung: Option<&Rung>) -> i64 {
-        let begins = agent.beginning().filter(|_| agent.begins_unasked());
-        let (id, thread) = begins.map_or_else(|| (ThreadId::new(""), Thread::default()), Begins::first);
+        let (id, thread) = beginning(agent);
         if agent.is_before_its_first() && account.key.unit != Unit::ToolCalls {
             let late = |dimension: &Dimension| matches!(dimension, Dimension::Thread | Dimension::Model);
             let known = !account.per.iter().any(late) || binds(account, &id, thread.model.as_ref());
@@ -35,8 +34,8 @@ impl Spenders<'_> {
         }
         let live = agent.threads.iter().filter(|(_, thread)| thread.adds());
         let (under_way, to_come): (Vec<_>, Vec<_>) = live.partition(|(id, thread)| agent.is_under_way(id, thread));
-        let begun = agent.begins_unasked().then(|| self.next_of(account, agent, rung, (&id, &thread)));
-        let sum = self.sum_of_next(account, agent, rung, under_way.into_iter()).saturating_add(begun.unwrap_or(0));
+        let begun = self.begun(account, agent, rung);
+        let sum = self.sum_of_next(account, agent, rung, under_way.into_iter()).saturating_add(begun);
         if sum > 0 {
             return sum;
         }
@@ -44,7 +43,13 @@ impl Spenders<'_> {
         to_come.max().unwrap_or(0)
     }
 
-    /// The same for one that shares the account. One that is held at the gate, or about to end there, adds only what it
+    /// What a Codex that has started, and asks its model without asking here, is likely to add with its first request.
+    pub(in crate::decide) fn begun(&self, account: &Account, agent: &Agent, rung: Option<&Rung>) -> i64 {
+        let (id, thread) = beginning(agent);
+        if agent.begins_unasked() { self.next_of(account, agent, rung, (&id, &thread)) } else { 0 }
+    }
+
+    /// What is predicted for one that shares the account. One that is held at the gate, or about to end there, adds only what it
     /// has sent.
     pub(in crate::decide) fn predicted_beside(&self, account: &Account, peer: &Agent) -> i64 {
         if peer.ends_at_gate() || peer.is_held_at_gate() {
@@ -123,6 +128,12 @@ impl Spenders<'_> {
         let declared = if binds(account, id, next) { agent.setup.registration.per_response(unit) } else { Some(0) };
         likely(agent, thread, adds, declared, peers)
     }
+}
+
+/// The thread that such a Codex begins with, as far as that is known.
+fn beginning(agent: &Agent) -> (ThreadId, Thread) {
+    let begins = agent.beginning().filter(|_| agent.begins_unasked());
+    begins.map_or_else(|| (ThreadId::new(""), Thread::default()), Begins::first)
 }
 
 /// The rule itself: what is likely to come, by what each response that foretells it adds, and by what was declared.

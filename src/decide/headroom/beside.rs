@@ -12,9 +12,9 @@ use crate::decide::discretion::choosing;
 use crate::decide::headroom::LOOKS;
 use crate::decide::message::{Effect, Effects, HookId, Timer};
 
-/// The next request of this thread does not fit beside those of the agent's other threads that are under way, and they
-/// may come to less: it waits for their answers. Where none is under way, the agent's own step applies. A step that
-/// lets the governor choose may make room for it at once.
+/// The next request of this thread does not fit beside those of the agent's other threads that are under way, and of a
+/// Codex that begins without asking: they may come to less, and it waits for their answers. Where none is under way, the
+/// agent's own step applies. A step that lets the governor choose may make room for it at once.
 pub(in crate::decide) fn waits_for_own(
     cx: &Context<'_>,
     agents: &mut Agents,
@@ -78,15 +78,16 @@ fn lacks_room_beside(
     if passed || account.key.unit == Unit::ToolCalls {
         return None;
     }
-    let next = |thread| Spenders::of(cx.fixed, agents).next_of(account, agent, agent.next_model(), thread);
+    let spenders = Spenders::of(cx.fixed, agents);
+    let next = |thread| spenders.next_of(account, agent, agent.next_model(), thread);
     let others = agent.threads.iter().filter(|(id, other)| *id != thread && other.adds());
-    let under_way = others.filter(|(id, other)| agent.is_under_way(id, other)).map(next).fold(0, i64::saturating_add);
+    let under_way = others.filter(|(id, other)| agent.is_under_way(id, other)).map(next);
+    let under_way = under_way.fold(spenders.begun(account, agent, agent.next_model()), i64::saturating_add);
     let own = next((thread, agent.threads.get(thread)?));
     if under_way == 0 || own == 0 {
         return None;
     }
-    let beside =
-        accounts.reserved_beside(cx, &Spenders::of(cx.fixed, agents), account, agent).saturating_add(under_way);
+    let beside = accounts.reserved_beside(cx, &spenders, account, agent).saturating_add(under_way);
     let standing = accounts.standing_if(id, agent, own.saturating_add(beside));
     let fired = judge(&account.rule, &standing).filter(|fired| fired.why == Why::NextWouldPass)?;
     Some((standing, fired))

@@ -466,7 +466,23 @@ fn what_was_found_once_holds() {
     use Act::{
         Advice, Answer, Brake, ByHand, Due, Elsewhere, Ephemeral, Hook, HookGone, Pass, Person, Phase, Progress, Stray,
     };
-    let found: [(usize, &[Act]); 11] = [
+    let found: [(usize, &[Act]); 12] = [
+        (
+            8,
+            &[
+                Phase(0, 0, 0),
+                Stray(0, 2),
+                Answer(0, 1, 827),
+                Phase(0, 0, 0),
+                Ephemeral(0),
+                Phase(1, 0, 0),
+                Answer(0, 1, 693),
+                Phase(0, 1, 1),
+                Phase(1, 0, 0),
+                Hook(0, 0, 0, false),
+                Phase(0, 0, 0),
+            ],
+        ),
         (
             9,
             &[
