@@ -1,6 +1,7 @@
 //! Pure. A context that grew and was read again without the cache.
 
 use crate::model::counted::counted;
+use crate::model::quantity::short_count;
 use crate::model::{Cost, Money, Tokens};
 
 use super::Quote;
@@ -34,15 +35,22 @@ pub(super) fn read_again(story: &Story, quote: Quote<'_>) -> Option<Advice> {
         remedy: Remedy::Context,
         text: "compact the context earlier, or split the task".to_owned(),
         evidence: vec![
-            format!("the context grew from {least} to {largest} tokens"),
+            match (short(least), short(largest)) {
+                (least, largest) if least == largest => format!("the context stayed at {largest} tokens"),
+                (least, largest) => format!("the context grew from {least} to {largest} tokens"),
+            },
             format!(
-                "{misses} of {} sent what was known without the cache, {} in all",
+                "{misses} of {} sent what was known without the cache, {} tokens in all",
                 counted(answers, "request", "requests"),
-                counted(tokens, "token", "tokens")
+                short(tokens)
             ),
         ],
         at_stake: Money::from_nanos(paid),
     })
+}
+
+fn short(tokens: u64) -> String {
+    short_count(i64::try_from(tokens).unwrap_or(i64::MAX))
 }
 
 /// What tokens cost beyond what the cache would have taken for them.
@@ -65,7 +73,9 @@ mod tests {
     #[test]
     fn what_was_known_and_not_cached_is_what_is_at_stake() {
         let found = read_again(&story(vec![answer(50_000, 0, 0), answer(60_000, 0, 0)]), &nanos).unwrap();
-        assert_eq!(found.evidence[0], "the context grew from 50000 to 60000 tokens");
+        assert_eq!(found.evidence[0], "the context grew from 50k to 60k tokens");
+        let stays = read_again(&story(vec![answer(50_000, 0, 0), answer(50_000, 0, 0)]), &nanos).unwrap();
+        assert_eq!(stays.evidence[0], "the context stayed at 50k tokens");
         // Ten nano-dollars a token without the cache, one with it.
         assert_eq!(found.at_stake, Money::from_nanos(50_000 * 9));
     }

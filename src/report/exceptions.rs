@@ -153,7 +153,9 @@ impl ExceptionReport {
         let one = &row.exception;
         let by = one.by.as_ref().map(|by| format!(", by {by}")).unwrap_or_default();
         let reason = one.reason.as_ref().map(|reason| format!(": “{reason}”")).unwrap_or_default();
-        let mut lines = vec![Item::new(one.id.as_str(), format!("{}{by}{reason}", one.what), Tone::Plain)];
+        let run = one.run.as_ref().filter(|run| !one.id.as_str().contains(run.as_str()));
+        let run = run.map(|run| format!(" (run {run})")).unwrap_or_default();
+        let mut lines = vec![Item::new(one.id.as_str(), format!("{}{by}{reason}{run}", one.what), Tone::Plain)];
         if let Some(advice) = &row.advice {
             let text = format!("{} ({})", advised(advice), advice.evidence.join("; "));
             lines.push(Item::new("", text, Tone::Quiet));

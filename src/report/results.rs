@@ -169,11 +169,8 @@ fn notes(summary: &Summary, outputs: &Outputs) -> Vec<Item> {
         "1, 7 and 30 days: added lines that stand on the default branch so long after their commit. A run's results stand in \
          the row where most of its cost does.",
     ));
-    let mut by_reason: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (name, why) in reasons(&outputs.totals) {
-        by_reason.entry(why).or_default().push(in_words(&name));
-    }
-    notes.extend(by_reason.into_iter().map(|(why, names)| Item::note(format!("{}: {why}.", names.join(", ")))));
+    let of_all = by_reason(reasons(&outputs.totals)).into_iter();
+    notes.extend(of_all.map(|(why, names)| Item::note(format!("{}: {why}.", names.join(", ")))));
     notes.extend(notes_of_rows(summary, outputs));
     if summary.totals.unpriced > 0 || summary.totals.unobserved {
         notes.extend(notes_of(summary));
@@ -184,54 +181,76 @@ fn notes(summary: &Summary, outputs: &Outputs) -> Vec<Item> {
 /// So many rows have their reasons told; formats for programs have all.
 const MOST_TOLD: usize = 20;
 
-/// Why figures of a row are not known, where the whole does not say it.
+/// Why figures of a row are not known, where the whole does not say it. Rows that have the same to say are named together.
 fn notes_of_rows(summary: &Summary, outputs: &Outputs) -> Vec<Item> {
     let whole: BTreeSet<String> = reasons(&outputs.totals).into_values().collect();
     let several = outputs.rows.len() > 1;
     let rows = summary.rows.iter().zip(&outputs.rows).take(MOST_ROWS).filter(|_| several);
-    let mut notes = Vec::new();
+    let mut told: Vec<(String, Vec<String>)> = Vec::new();
     for (row, results) in rows {
-        let mut by_reason: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (name, why) in reasons(results) {
-            // Where there is nothing to divide by, the row itself says so.
-            if !whole.contains(&why) && !matches!(why.as_str(), "nothing was merged" | "no line stands") {
-                by_reason.entry(why).or_default().push(in_words(&name));
-            }
+        let mut own = reasons(results);
+        own.retain(|_, why| !whole.contains(why) && !is_plain_from_the_row(why));
+        if own.is_empty() {
+            continue;
         }
-        let name: Vec<String> = key(summary, row).into_iter().map(|cell| cell.text).collect();
-        let told = by_reason.into_iter().map(|(why, names)| format!("{} ({})", why, names.join(", ")));
-        let told: Vec<String> = told.collect();
-        if !told.is_empty() {
-            notes.push(Item::note(format!("{}: {}.", name.join(", "), told.join("; "))));
+        let own = by_reason(own).into_iter().map(|(why, names)| format!("{why} ({})", names.join(", ")));
+        let own = own.collect::<Vec<_>>().join("; ");
+        let name = key(summary, row).into_iter().map(|cell| cell.text).collect::<Vec<_>>().join(", ");
+        match told.iter_mut().find(|(why, _)| *why == own) {
+            Some((_, names)) => names.push(name),
+            None => told.push((own, vec![name])),
         }
     }
-    let left_out = notes.len().saturating_sub(MOST_TOLD);
-    notes.truncate(MOST_TOLD);
+    let left_out: usize = told.iter().skip(MOST_TOLD).map(|(_, names)| names.len()).sum();
+    let shown = told.iter().take(MOST_TOLD);
+    let mut notes: Vec<Item> = shown.map(|(why, names)| Item::note(format!("{}: {why}.", names.join(", ")))).collect();
     if left_out > 0 {
         notes.push(Item::note(format!("Reasons of {left_out} more rows are in `--format csv` and `--format json`.")));
     }
     notes
 }
 
+/// Where there is nothing to divide by, the row itself says so; and what is too young is said of the whole.
+fn is_plain_from_the_row(why: &str) -> bool {
+    matches!(why, "nothing was merged" | "no line stands") || why.starts_with("younger than ")
+}
+
+/// Figures that have the same reason together, in the order of the table.
+fn by_reason(mut reasons: BTreeMap<String, String>) -> Vec<(String, Vec<String>)> {
+    let mut found: Vec<(String, Vec<String>)> = Vec::new();
+    let in_table = IN_TABLE.iter().filter_map(|(name, _)| Some(((*name).to_owned(), reasons.remove(*name)?)));
+    let named: Vec<(String, String)> = in_table.collect();
+    for (name, why) in named.into_iter().chain(reasons) {
+        match found.iter_mut().find(|(other, _)| *other == why) {
+            Some((_, names)) => names.push(in_words(&name)),
+            None => found.push((why, vec![in_words(&name)])),
+        }
+    }
+    found
+}
+
+/// The figures in the order of the table, by the keys of JSON, and as its head has them.
+const IN_TABLE: [(&str, &str); 15] = [
+    ("commits", "commits"),
+    ("lines_added", "+lines"),
+    ("lines_removed", "-lines"),
+    ("lines_kept.1d", "1 day"),
+    ("lines_kept.7d", "7 days"),
+    ("lines_kept.30d", "30 days"),
+    ("merged_changes", "merged"),
+    ("reverted_commits", "taken back"),
+    ("abandoned_usd", "abandoned"),
+    ("tests_run", "tests"),
+    ("tests_failed", "failed"),
+    ("usd_per_merged_change", "$/merged"),
+    ("usd_per_kept_line", "$/line"),
+    ("pull_requests", "pull requests"),
+    ("usd_per_merged_pull_request", "$/merged pull request"),
+];
+
 /// A figure's name, as the table's head has it.
 fn in_words(name: &str) -> String {
-    let words = match name {
-        "lines_added" => "+lines",
-        "lines_removed" => "-lines",
-        "lines_kept.1d" => "1 day",
-        "lines_kept.7d" => "7 days",
-        "lines_kept.30d" => "30 days",
-        "merged_changes" => "merged",
-        "reverted_commits" => "taken back",
-        "abandoned_usd" => "abandoned",
-        "tests_run" => "tests",
-        "tests_failed" => "failed",
-        "usd_per_merged_change" => "$/merged",
-        "usd_per_kept_line" => "$/line",
-        "pull_requests" => "pull requests",
-        "usd_per_merged_pull_request" => "$/merged pull request",
-        other => other,
-    };
+    let words = IN_TABLE.iter().find(|(key, _)| *key == name).map_or(name, |(_, words)| words);
     words.to_owned()
 }
 
