@@ -145,9 +145,9 @@ impl Comparison {
         self.rows.iter().filter_map(|row| row.told).sum()
     }
 
-    /// By how much more was told than observed, of the rows that have both.
-    pub fn difference(&self) -> Money {
-        self.rows.iter().filter_map(Row::difference).sum()
+    /// By how much more was told than observed; `None` where a row was told in something else than dollars.
+    pub fn difference(&self) -> Option<Money> {
+        self.rows.iter().map(Row::difference).sum()
     }
 
     /// What was told that no record explains.
@@ -272,8 +272,8 @@ mod tests {
             "the largest first, and what costs nothing is none"
         );
         assert_eq!((compared.days, compared.unexplained().nanos()), (2, 1_400_000_000));
-        assert_eq!(compared.difference(), compared.told() - compared.observed());
-        assert_eq!(compared.difference().nanos(), -140_000_000);
+        assert_eq!(compared.difference(), Some(compared.told() - compared.observed()));
+        assert_eq!(compared.difference().map(Money::nanos), Some(-140_000_000));
     }
 
     #[test]
@@ -292,6 +292,6 @@ mod tests {
         let one = thread(vec![observed("sol", ServiceTier::Standard, 100)], vec![part]);
         let compared = Comparison::of([&one]);
         assert_eq!((compared.rows[0].told, compared.rows[0].difference()), (None, None));
-        assert_eq!(compared.difference(), Money::ZERO);
+        assert_eq!(compared.difference(), None);
     }
 }

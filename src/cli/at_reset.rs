@@ -30,7 +30,7 @@ use crate::tail::{locate, settings};
 const KEY: &str = "CODEX_API_KEY";
 
 /// Variables that say where programs and folders are: nothing else of the environment is kept.
-const PLACES: [&str; 3] = ["PATH", "GOVERN_HOME", "CODEX_HOME"];
+const PLACES: [&str; 5] = ["PATH", "GOVERN_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "CODEX_HOME"];
 
 /// Sets the timer, or takes it back.
 pub fn run(args: &ResumeArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
@@ -72,7 +72,7 @@ pub fn run(args: &ResumeArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
         Keeper::Systemd => timer::enable(&timer::units(&wanted, here)?, &info.id, here)?,
         Keeper::Cron => timer::add(&timer::lines(&wanted), &info.id, here)?,
     }
-    resumes::note(&Noted { run: info.id.clone(), at, limit: limit.clone(), keeper }, here)?;
+    resumes::note(&Noted { run: info.id.clone(), at, limit: limit.clone(), keeper, ended: info.ended }, here)?;
     let lingers = match keeper {
         Keeper::Systemd => {
             "\nWhere you are not logged in then, it waits for you unless `loginctl enable-linger` was done."
@@ -105,6 +105,13 @@ pub fn is_over(args: &ResumeArgs, here: &Here<'_>) -> Result<Option<Exit>> {
     take_back(&info, here)?;
     if info.outcome.is_none() && ledger.lives(&info, here.alive) {
         super::to_stderr(&format!("govern: run {} lives, and goes on by itself\n", info.id));
+        return Ok(Some(Exit::Success));
+    }
+    if info.ended != noted.ended {
+        super::to_stderr(&format!(
+            "govern: run {} has gone on and ended since: it goes on by itself no more\n",
+            info.id
+        ));
         return Ok(Some(Exit::Success));
     }
     Ok(None)

@@ -128,6 +128,12 @@ impl<'a> Gathered<'a> {
                 let threads = ledger.threads(&run.id)?;
                 governed.extend(threads.into_iter().map(|one| (one.thread, run.id.clone())));
             }
+            if run.outcome.as_deref() == Some("refused") {
+                // It worked nowhere: what others committed meanwhile is theirs.
+                trees.retain(|tree| tree.holder != holder);
+                without.insert(holder, "it was refused before it began".to_owned());
+                continue;
+            }
             spans.insert(run.id.clone(), (run.started, logs::ended(ledger, &run, here)?));
             if recorded.contains(&holder) {
                 continue;

@@ -32,6 +32,9 @@ pub(super) struct Noted {
     pub(super) at: Timestamp,
     pub(super) limit: String,
     pub(super) keeper: Keeper,
+    /// When the run had ended then: one that has ended once more since went on without the timer.
+    #[serde(default)]
+    pub(super) ended: Option<Timestamp>,
 }
 
 fn folder(here: &Here<'_>) -> Result<PathBuf> {

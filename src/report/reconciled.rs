@@ -134,7 +134,11 @@ fn table(comparison: &Comparison) -> Table {
         ]
     });
     let responses: u64 = rows.iter().map(|row| row.observed.responses).sum();
-    let totals = ["total", "", "", &grouped(responses.into()), &observed.total, &told.total, &difference.total];
+    // Of what was told in credits alone nobody knows the dollars.
+    let is_whole = rows.iter().all(|row| row.told.is_some());
+    let least = if is_whole { told.total.clone() } else { format!("≥{}", told.total) };
+    let differs = if is_whole { difference.total.as_str() } else { "—" };
+    let totals = ["total", "", "", &grouped(responses.into()), &observed.total, &least, differs];
     Table {
         columns: vec![
             Column::key("model", 12),

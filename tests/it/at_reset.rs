@@ -132,6 +132,23 @@ fn without_systemd_it_is_a_line_of_the_crontab_beside_those_of_others_and_can_be
 }
 
 #[test]
+fn a_run_that_somebody_went_on_with_meanwhile_is_none_of_the_timers_any_more() {
+    let Some((world, run)) = stopped(DAY) else { return };
+    without_key(&world);
+    world.govern(&["resume", &run, "--at-reset", "--yes"]).expect_code(0);
+    world.govern(&["resume", &run, "--extend", "3usd"]).expect_code(0);
+    let before = world.server.requests().len();
+    let note = format!("govern/resumes/{run}.json");
+    let mut noted: Value = serde_json::from_str(&text(&world, &note)).unwrap();
+    noted["at"] = json!("2026-01-01T00:00:00Z");
+    world.write(&note, &noted.to_string());
+    let service = text(&world, &format!("config/systemd/user/govern-resume-{run}.service"));
+    let line = service.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+    world.run("sh", &["-c", line]).expect_code(0).expect_said("has gone on and ended since");
+    assert_eq!((world.server.requests().len(), waiting(&world)), (before, json!([])));
+}
+
+#[test]
 fn what_never_begins_anew_or_cannot_start_alone_is_refused_with_the_reason() {
     for (per, why) in [
         ("per = \"run\"", "`purse` never begins anew"),

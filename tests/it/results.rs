@@ -63,6 +63,17 @@ fn what_was_there_is_nobodys_and_where_nothing_is_committed_that_is_known() {
 }
 
 #[test]
+fn a_run_that_was_refused_takes_nothing_from_its_neighbours() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let commit = Reply::exec("echo one > one.txt && git add one.txt && git commit -qm one");
+    world.server.script(Select::root(), [commit, Reply::message("done")]);
+    let end = world.run_governed(&[], CODEX).expect_code(0);
+    world.run_governed(&["--budget", "1usd"], &["codex", "exec", "-m", "no-such-model", "do it"]).expect_code(123);
+    let found = results(&world, &["--run", &end.id(), "--by", "task"]);
+    assert_eq!(found["commits"], 1, "{found}");
+}
+
+#[test]
 fn agents_of_a_fleet_in_one_tree_commit_for_their_run() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     let commit =

@@ -285,7 +285,7 @@ fn where_looking_is_used_up_no_run_begins_but_one_that_says_what_it_is() {
             "[[budget]]\nname = \"looking\"\nper = \"user\"\nwindow = \"year\"\nlimit = \"0.05 usd\"\n\
              only = { work = [\"research\"] }\nsteps = [{ at = \"100%\", do = \"stop\" }]\n",
         );
-        world.server.always(Select::root(), Reply::exec("cat README.md"));
+        world.server.always(Select::root().containing("do it"), Reply::exec("cat README.md"));
         let look = ["codex", "exec", "do it"];
         world.run_governed(&[], &look).expect_code(124).expect_outcome("stopped");
         assert_eq!(world.server.served().len(), 2, "{version:?}");

@@ -122,6 +122,39 @@ fn a_report_for_one_client_has_the_name_of_nobody_else() {
 }
 
 #[test]
+fn a_budget_that_counts_a_part_does_not_pass_for_the_clients_whole() {
+    let world = two_clients();
+    let budget = |name: &str, limit: &str, only: &str| {
+        format!("[[budget]]\nname = \"{name}\"\nper = \"client\"\nwindow = \"month\"\nlimit = \"{limit} usd\"\n{only}")
+    };
+    let part = budget("a part", "7", "only = { model = [\"gpt-*\"] }\n");
+    world.write("home/.config/govern/policy.toml", &format!("version = 1\n{}{part}", budget("whole", "9", "")));
+    let (_, page) = world.report(&["--format", "html", "--for", "client", "acme"]);
+    assert!(page.contains("$9.00") && !page.contains("$7.00"), "{page}");
+}
+
+#[test]
+fn a_stop_saved_nothing_where_its_session_went_on_in_another_run() {
+    let world = two_clients();
+    let stops = |world: &World| {
+        let (_, json) = world.report(&["--savings", "--format", "json"]);
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let rows = json["savings"]["rows"].as_array().unwrap().clone();
+        rows.iter().filter(|row| row["act"] == "stop" && row["run"] == OWN).count()
+    };
+    assert_eq!(stops(&world), 1);
+    let at = "2026-11-22T12:01:00Z";
+    let mut again = answered(at, "1resumedrun1", "r9", "acme", "0.25");
+    if let EventKind::Response(response) = &mut again.kind {
+        response.thread = format!("t-{OWN}-acme").as_str().into();
+        response.root = response.thread.clone();
+    }
+    let events = [started("1resumedrun1", again.at), again];
+    drop(in_ledger(&world.ledger_folder(), "1resumedrun1", 4_711, &events));
+    assert_eq!(stops(&world), 0);
+}
+
+#[test]
 fn whoever_may_see_everything_sees_it() {
     let world = two_clients();
     let (_, page) = world.report(&["--format", "html"]);
@@ -163,6 +196,7 @@ fn what_cannot_be_shown_is_said() {
         (&["--format", "html", "--for", "user", "ada"], "not for a `user`"),
         (&["--format", "html", "--for", "client", "acme", "--by", "agent"], "`--by agent` would name"),
         (&["--format", "html", "--for", "client", "acme", "--last"], "the story of a run"),
+        (&["--format", "html", "--for", "client", "acme", "--for", "client", "globex"], "more than once"),
         (&["--format", "html", "--last", "--by", "team"], "`--by` says nothing"),
         (&["--format", "csv", "--savings"], "`--savings` says nothing"),
     ] {

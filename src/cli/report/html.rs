@@ -14,7 +14,8 @@ use crate::compare::{Story, tools_by_cost::tools_by_cost};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Filter, Ledger, Moment, SliceQuery};
-use crate::model::{Dimension, Event, RunId, RunInfo, Slice, Timestamp};
+use crate::model::{BudgetName, Dimension, Event, RunId, RunInfo, Slice, Timestamp};
+use crate::policy::rule::Policy;
 use crate::policy::suggest;
 use crate::report::by::Pieces;
 use crate::report::exceptions::ExceptionReport;
@@ -34,8 +35,12 @@ const WEEKS_APART: i64 = 400;
 
 /// For whom the report is, where that is asked for and can be.
 pub(super) fn audience(args: &ReportArgs) -> Result<Option<Audience>> {
-    let [dimension, name] = args.audience.as_slice() else { return Ok(None) };
     let usage = |message: String, hint: &str| Err(Error::new(message).exit(Exit::Usage).hint(hint));
+    let (dimension, name) = match args.audience.as_slice() {
+        [] => return Ok(None),
+        [dimension, name] => (dimension, name),
+        _ => return usage("`--for` is given more than once".to_owned(), "write one file for each"),
+    };
     if args.format != super::ReportFormat::Html {
         return usage(
             "`--for` goes with `--format html`".to_owned(),
@@ -110,7 +115,15 @@ pub(super) fn put_whole(
     let runs = Runs::read(ledger, filter, audience.as_ref())?;
     let only = audience.as_ref().map(|_| &runs.alone);
     let budgets = match here.policy(None) {
-        Ok(loaded) => Ok(budget::report(Some(ledger), &loaded.policy, &then)?),
+        Ok(loaded) => {
+            let mut budgets = budget::report(Some(ledger), &loaded.policy, &then)?;
+            if audience.is_some() {
+                // One that counts a part would pass for the whole.
+                let of_part: HashSet<&BudgetName> = of_part(&loaded.policy).collect();
+                budgets.rows.retain(|row| !of_part.contains(&row.standing.budget));
+            }
+            Ok(budgets)
+        }
         Err(mistake) => Err(mistake.to_string()),
     };
     let budgets = match &audience {
@@ -133,6 +146,11 @@ pub(super) fn put_whole(
 }
 
 /// A name that nothing was ever spent on is a slip.
+/// Budgets that count only what their `only` lets in.
+fn of_part(policy: &Policy) -> impl Iterator<Item = &BudgetName> {
+    policy.budgets.iter().filter(|budget| !budget.scope.only.is_empty()).map(|budget| &budget.name)
+}
+
 fn is_known(ledger: &Ledger, audience: &Audience) -> Result<()> {
     let sums = ledger.sums_by(std::slice::from_ref(&audience.dimension), None, None)?;
     let names: BTreeSet<String> = sums.into_iter().filter_map(|(values, _)| values.into_iter().next()?).collect();

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chrono_tz::Tz;
 
 use crate::cli::here::Here;
-use crate::compare::{Past, Saved, saved};
+use crate::compare::{Act, Past, Saved, saved};
 use crate::error::Result;
 use crate::ledger::acted::acted;
 use crate::ledger::families::families;
@@ -39,12 +39,25 @@ pub(super) fn savings(
             by_run.entry(run).or_default().push(family);
         }
     }
+    let started: HashMap<RunId, Timestamp> =
+        ledger.runs(&RunFilter::default())?.into_iter().map(|run| (run.id, run.started)).collect();
+    // A thread that went on outside of its run was only put off.
+    let went_on = |run: &RunId, own: &[&Family]| {
+        let later = |other: &RunId| started.get(other).zip(started.get(run)).is_some_and(|(other, own)| other > own);
+        let of_later_run = |family: &&Family| family.run.as_ref().is_none_or(later);
+        let goes_on = |family: &Family| own.iter().any(|one| one.root == family.root);
+        families.iter().filter(|family| family.run.as_ref() != Some(run)).filter(of_later_run).any(goes_on)
+    };
     let mut rows: Vec<Saved> = Vec::new();
     for run in &acted {
         let events: Vec<Event> = ledger.events(run)?.into_iter().map(|entry| entry.event).collect();
         let own = by_run.get(run).map(Vec::as_slice).unwrap_or_default();
         let others: Vec<&Family> = whole.iter().copied().filter(|family| family.run.as_ref() != Some(run)).collect();
-        rows.extend(saved(&Past { run, events: &events, own, others: &others }, &quote));
+        let mut found = saved(&Past { run, events: &events, own, others: &others }, &quote);
+        if went_on(run, own) {
+            found.retain(|row| row.act != Act::Stop);
+        }
+        rows.extend(found);
     }
     let Filter { since, until, .. } = filter;
     rows.retain(|row| since.is_none_or(|since| since <= row.at) && until.is_none_or(|until| row.at < until));

@@ -161,6 +161,12 @@ impl Accounts {
         if account.key.unit == Unit::ToolCalls {
             return by.calls_waiting(account, agent) > 0;
         }
+        let shows_later = |dim: &Dimension| matches!(dim, Dimension::Thread | Dimension::Model);
+        if agent.threads.is_empty() && !account.per.iter().chain(account.rule.scope.only.dimensions()).any(shows_later)
+        {
+            // Whatever it will be, it begins so.
+            return account.takes_work_of(None);
+        }
         let rung = agent.next_model();
         let begins = agent.beginning().filter(|_| agent.begins_unasked());
         let is_begun = |begins: &Begins| {

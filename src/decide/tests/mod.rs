@@ -7,6 +7,7 @@ mod brake;
 mod calls;
 mod conserved;
 mod consult;
+mod found_once;
 mod gate;
 mod grants;
 mod headroom;

@@ -216,7 +216,7 @@ impl Proof {
             ("made by", Some(concat!("govern ", env!("CARGO_PKG_VERSION")).to_owned())),
         ]);
         html.add(tag("p").with(Html::sentence(
-            "The same ledger gives the same report, to the byte. `govern audit verify` proves the ledger, and \
+            "The same ledger and policy give the same report, to the byte. `govern audit verify` proves the ledger, and \
              `govern audit head` prints its last link, which stands here.",
         )));
         html
