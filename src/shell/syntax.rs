@@ -243,14 +243,20 @@ impl Script<'_, '_> {
     }
 
     fn command(&mut self, node: Node<'_>, mut given: Option<Stdin>, piped: bool, more_words: Vec<Word>, nested: usize) {
-        let mut words = Vec::new();
+        let mut words: Vec<Word> = Vec::new();
         let mut cursor = node.walk();
         let mut goes_on = cursor.goto_first_child();
         while goes_on {
             let child = cursor.node();
             match cursor.field_name() {
                 Some("name" | "argument") if self.names_descriptor(child) => {}
-                Some("name" | "argument") => words.push(self.word(child)),
+                Some("name" | "argument") => {
+                    let word = self.word(child);
+                    match words.last_mut().filter(|_| self.continues_a_word(child)) {
+                        Some(before) => before.extend(&word),
+                        None => words.push(word),
+                    }
+                }
                 Some("redirect") => {
                     given = self.input(child).or(given);
                     words.extend(self.words_behind(child));
@@ -266,6 +272,14 @@ impl Script<'_, '_> {
         if !words.is_empty() {
             self.reader.simple(words, given.unwrap_or_else(|| stdin(piped)), self.depth);
         }
+    }
+
+    /// The grammar begins a word of its own at `<(` and behind its `)`, the shell does not: `X=<(a)`, `--rcfile=<(a)`.
+    fn continues_a_word(&self, node: Node<'_>) -> bool {
+        node.prev_sibling().is_some_and(|before| {
+            let is_part = |node: Node<'_>| node.kind() == "process_substitution";
+            before.end_byte() == node.start_byte() && (is_part(before) || is_part(node))
+        })
     }
 
     /// `{name}` right before a redirection is a part of it.

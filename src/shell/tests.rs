@@ -145,3 +145,27 @@ fn a_launcher_s_command_is_found_behind_its_options() {
         assert_eq!(commands(line).last().map(String::as_str), Some(expected), "{line}");
     }
 }
+
+#[test]
+fn a_process_s_name_is_a_part_of_the_word_that_it_stands_in() {
+    for (line, expected) in
+        [("cat a<(b)", "cat a/dev/fd/63"), ("cat <(b)a c", "cat /dev/fd/63a c"), ("cat a <(b) c", "cat a /dev/fd/63 c")]
+    {
+        assert_eq!(commands(line).last().map(String::as_str), Some(expected), "{line}");
+    }
+    for line in [
+        "time BASH_ENV=<(a) bash -c :",
+        "time -p BASH_ENV=<(a) bash -c :",
+        "env BASH_ENV=<(a) bash -c :",
+        "sudo BASH_ENV=<(a) bash -c :",
+        "! BASH_ENV=<(a) bash -c :",
+        "coproc BASH_ENV=<(a) bash -c :",
+        "export BASH_ENV=<(a); bash -c :",
+        "declare -x BASH_ENV=<(a); bash -c :",
+        "bash --rcfile <(a) -i",
+        "bash <(a)",
+        "find . -exec env BASH_ENV=<(a) bash -c : ';'",
+    ] {
+        assert!(not_understood(line).is_some(), "{line}");
+    }
+}
