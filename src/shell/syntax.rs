@@ -128,6 +128,9 @@ impl Script<'_, '_> {
                 self.walk_children(node, piped, nested);
             }
             kind if is_understood(kind) => {
+                if kind == "concatenation" && holds_blanks(node, self.text) {
+                    self.reader.unreadable("where its words end cannot be read");
+                }
                 self.computes(node);
                 self.literal(node);
                 self.walk_children(node, piped, nested);
@@ -417,6 +420,8 @@ pub(super) fn word(node: Node<'_>, text: &str, values: &Values) -> Word {
         }
         "simple_expansion" | "expansion" => found = values.of(raw, false),
         "word" | "number" | "variable_name" => found.push_bare(raw),
+        // A substitution of no command.
+        "``" => {}
         // The shell puts a name of this kind in its place.
         "process_substitution" => found = Word::of("/dev/fd/63"),
         _ if node.named_child_count() == 0 && !node.is_named() => found.push_bare(raw),
@@ -438,6 +443,15 @@ fn parts(node: Node<'_>, text: &str, values: &Values, found: &mut Word) {
         }
     }
     found.push_bare(text.get(at..node.end_byte()).unwrap_or_default());
+}
+
+/// Before an empty pair of backquotes the grammar goes over blanks: it takes several words for one.
+fn holds_blanks(node: Node<'_>, text: &str) -> bool {
+    let between = |pair: &[Node<'_>]| match pair {
+        [before, after] => text.get(before.end_byte()..after.start_byte()).unwrap_or_default().replace("\\\n", ""),
+        _ => String::new(),
+    };
+    children(node).windows(2).any(|pair| between(pair).contains(char::is_whitespace))
 }
 
 fn opens_bracket(raw: &str) -> bool {

@@ -169,3 +169,20 @@ fn a_process_s_name_is_a_part_of_the_word_that_it_stands_in() {
         assert!(not_understood(line).is_some(), "{line}");
     }
 }
+
+#[test]
+fn an_empty_pair_of_backquotes_hides_no_word() {
+    for line in ["a``b c", "a b c``", "a b``c", "a \"b``c\"", "a ''b``c"] {
+        let found = commands(line);
+        let is_read = found.iter().any(|command| matches!(command.as_str(), "ab c" | "a b c" | "a bc"));
+        assert!(is_read || not_understood(line).is_some(), "{line}: {found:?}");
+    }
+    for line in [">x ``a b", "a ``b", "x=y ``a b", "a x ``b", "``a b", "a ``", ">x ``a b | c", "<<< x ``a b", "x=``a b"]
+    {
+        assert!(not_understood(line).is_some(), "{line}: {:?}", commands(line));
+    }
+    // Blanks that belong to a word.
+    for line in ["a x\\ y", "a 'x y'z", "a \"x y\"$z", "a ${x:-y z}w", "a x\\\ny", "a $(b c)d", "a {b,c}\\ d"] {
+        assert_eq!(not_understood(line), None, "{line}");
+    }
+}
