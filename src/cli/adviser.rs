@@ -5,7 +5,7 @@ use std::path::Path;
 use super::text_file::{self, Named};
 use crate::codex::{Invocation, consult};
 use crate::error::{Error, Result};
-use crate::ledger::home;
+use crate::ledger::state_folder;
 use crate::model::event::GOVERNOR;
 use crate::model::{Attribution, RunId};
 use crate::policy::rule::Policy;
@@ -31,7 +31,7 @@ pub(super) fn adviser(
         ))
         .hint("give the agent another name"));
     }
-    let folder = home::output_folder(state, run)?.join(GOVERNOR);
+    let folder = state_folder::output_folder(state, run)?.join(GOVERNOR);
     let work = folder.join("work");
     std::fs::create_dir_all(&work)
         .map_err(|error| Error::new(format!("`{}` cannot be made", work.display())).caused_by(&error))?;

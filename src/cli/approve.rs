@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::gate::message::{Message, Reply, Wish};
 use crate::gate::socket::{self, SocketError};
-use crate::ledger::{Ledger, home};
+use crate::ledger::{Ledger, state_folder};
 use crate::model::quantity::quantity_hint;
 use crate::model::{Approval, ApprovalId, ApprovalState, ModelId, Quantity, RunId};
 use crate::policy::duration::{self, DURATION_HINT};
@@ -122,7 +122,7 @@ pub(super) fn send(
             .hint("`govern approvals --all` shows what was asked and answered; a run that was stopped goes on by `govern resume`"));
     }
     let waiting = ledger.waiting_for(approval)?;
-    let sockets = home::socket_folder(&folder)?;
+    let sockets = state_folder::socket_folder(&folder)?;
     let message = Message::Answer { approval, wish, reason, who: None, token };
     let (run, reply) = first_live((here, &ledger), &sockets, &waiting, &message, &question)?;
     match reply {

@@ -23,7 +23,7 @@ use crate::policy::alert::Trigger;
 use crate::policy::rule::{Policy, Window};
 use crate::report::text::{moment, printable};
 use crate::tail::login::Login;
-use crate::tail::plan::last_limits;
+use crate::tail::plan_limits::last_limits;
 use crate::tail::{locate, settings};
 
 /// A variable that Codex takes its key from before any login.

@@ -6,7 +6,7 @@ use crate::decide::Before;
 use crate::error::Result;
 use crate::ledger::{Filter, Ledger};
 use crate::model::event::EventKind;
-use crate::model::{AgentName, Attribution, Event, RunId, active};
+use crate::model::{AgentName, Attribution, Event, RunId, active_time};
 
 /// So many of a run's last responses are read.
 const RECENT: usize = 32;
@@ -37,7 +37,7 @@ fn of_its_own(ledger: &Ledger, run: &RunId) -> Result<Before> {
     })?;
     let events: Vec<Event> = ledger.events(run)?.into_iter().map(|entry| entry.event).collect();
     // A run that was killed with its govern was active until the last that is known of it, as far as can be told.
-    let active = events.last().map(|last| active::active(&events, last.at, None)).unwrap_or_default();
+    let active = events.last().map(|last| active_time::active(&events, last.at, None)).unwrap_or_default();
     Ok(Before { responses: last.into(), active, firsts: BTreeMap::new(), unanswered: unanswered(&events) })
 }
 

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::gate::message::{Message, Reply};
 use crate::gate::socket::{self, SocketError};
-use crate::ledger::{Ledger, RunState, home};
+use crate::ledger::{Ledger, RunState, state_folder};
 use crate::model::event::EventKind;
 use crate::model::{Brake, Dimension, Event, RunId, RunInfo};
 use crate::process;
@@ -93,7 +93,7 @@ pub fn run(
             _ => nothing(args, out),
         };
     }
-    let sockets = home::socket_folder(&here.state_folder()?)?;
+    let sockets = state_folder::socket_folder(&here.state_folder()?)?;
     let token = token.map(str::to_owned);
     let message = Message::Brake { brake, team: args.team.clone(), reason: args.reason.clone(), token };
     let (mut failed, mut reached) = (false, false);
@@ -138,7 +138,7 @@ pub(super) fn on_one(brake: Brake, run: &RunId, here: &Here<'_>) -> Result<Strin
     let what = match process::is_codex(info.process.pid) {
         true => tell_hooks(here, info, brake, None)?,
         false => {
-            let sockets = home::socket_folder(&here.state_folder()?)?;
+            let sockets = state_folder::socket_folder(&here.state_folder()?)?;
             call(&sockets, info, &Message::Brake { brake, team: None, reason: None, token: None })?
         }
     };

@@ -16,17 +16,17 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::ledger::{CallQuery, CallsBy, Filter, Ledger, RunFilter, SumQuery, SumsBy, grants};
 use crate::model::{
-    BudgetKey, Dimension, Event, Grant, LimitTold, RunInfo, ThreadId, Timestamp, Unit, Unobserved, active,
+    BudgetKey, Dimension, Event, Grant, LimitTold, RunInfo, ThreadId, Timestamp, Unit, Unobserved, active_time,
 };
 use crate::policy::rule::{Approvals, Budget, PlanBudget, Policy, Window};
 use crate::policy::window::Bounds;
 use crate::process;
-use crate::report::outlook::{Forecast, RECENT, Stretch, goes_by_recent};
+use crate::report::forecast::{Forecast, RECENT, Stretch, goes_by_recent};
 use crate::report::{BudgetReport, BudgetRow, BudgetStanding, OtherTime, Outlook, PlanStanding, json};
 use crate::standalone;
 use crate::supervise::spawn_standings;
 use crate::tail::locate::codex_home;
-use crate::tail::plan::last_limits;
+use crate::tail::plan_limits::last_limits;
 
 /// Where every budget stands: spent, reserved, left, when it starts anew, and what will be spent by then.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -307,7 +307,7 @@ impl Counts<'_> {
         let real = if live { process::age(run.process) } else { None };
         let active = match standalone::active(ledger, &run.id)? {
             Some(told_by_hooks) => told_by_hooks,
-            None => active::active(&events, until, real),
+            None => active_time::active(&events, until, real),
         };
         let mut sums: BTreeMap<Vec<Option<String>>, i64> = BTreeMap::new();
         if dims == [Dimension::Run] {

@@ -12,7 +12,7 @@ use crate::clock;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::outbox::{self, AddressRow};
-use crate::ledger::{Ledger, home};
+use crate::ledger::{Ledger, state_folder};
 use crate::model::notice::NOTICE_SCHEMA;
 use crate::model::{Notice, NoticeKind};
 use crate::net::{Client, NetError};
@@ -275,7 +275,7 @@ fn status(format: Format, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> 
             rows.push(AddressRow { address, ..AddressRow::default() });
         }
     }
-    let serve = holder(&home::socket_folder(&here.state_folder()?)?)?;
+    let serve = holder(&state_folder::socket_folder(&here.state_folder()?)?)?;
     let serve = serve.map(|holder| ServeJson { pid: holder.pid, stays: holder.says });
     let page = page(&rows, serve.as_ref(), here);
     let document = StatusJson { schema: "govern.notify/1", serve, rows: rows.iter().map(RowJson::of).collect() };

@@ -144,7 +144,7 @@ mod tests {
             cwd: temp.path().to_owned(),
             look: Look::plain(80),
             now: "2026-12-01T12:00:00Z".parse().unwrap(),
-            alive: &turn::lives::lives,
+            alive: &turn::is_live::lives,
         };
         let loaded = read(Path::new("pipeline.toml"), None, FlagRules::default(), &here).unwrap();
         assert!(loaded.warnings.is_empty(), "{}", crate::policy::diagnostic::render(&loaded.warnings, false));
@@ -169,7 +169,7 @@ mod tests {
             cwd: temp.path().to_owned(),
             look: Look::plain(80),
             now: clock::now(),
-            alive: &turn::lives::lives,
+            alive: &turn::is_live::lives,
         };
         let loaded = read(Path::new("repo/fleets/fleet.toml"), None, FlagRules::default(), &here).unwrap();
         let limits: Vec<_> = plan(&loaded).rows.into_iter().map(|row| row.limit).collect();

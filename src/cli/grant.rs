@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::gate::message::{Message, Reply};
 use crate::gate::socket;
-use crate::ledger::{Ledger, grants, home};
+use crate::ledger::{Ledger, grants, state_folder};
 use crate::model::{BudgetName, Grant, Quantity, Timestamp};
 use crate::policy::rule::{Budget, Policy};
 use crate::policy::window::day_start;
@@ -140,7 +140,7 @@ fn take_back(args: &RevokeArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<
 
 /// Tells the runs that live; says what follows where one could not be reached.
 fn tell(ledger: &Ledger, link: i64, here: &Here<'_>) -> Result<String> {
-    let sockets = home::socket_folder(&here.state_folder()?)?;
+    let sockets = state_folder::socket_folder(&here.state_folder()?)?;
     let mut deaf = Vec::new();
     for run in ledger.live_runs(here.alive)? {
         // A session that installed hooks govern asks the ledger at each hook.

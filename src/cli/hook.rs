@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::codex::HookEvent;
 use crate::exit::Exit;
 use crate::gate::hook::{HookInput, HookReply, HookWord, MAX_INPUT};
-use crate::gate::line::HookLine;
+use crate::gate::hook_client::HookLine;
 use crate::process::{self, Parent, Woken};
 
 use installed::Installed;

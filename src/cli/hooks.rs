@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{HookChange, Ledger};
 use crate::process;
-use crate::report::change;
+use crate::report::diff;
 use crate::report::text::printable;
 use crate::tail::{locate, settings};
 
@@ -232,7 +232,7 @@ fn change(here: &Here<'_>, system: bool, what: HookChange, yes: bool) -> Result<
         super::to_stderr(&format!("govern: the hooks {how} in {shown}; nothing is changed\n"));
         return Ok(if what == HookChange::Remove { Exit::Success } else { tell_of_codexes(here, what) });
     }
-    let lines = change::lines(&file.text, &after);
+    let lines = diff::lines(&file.text, &after);
     super::to_stderr(&format!(
         "{shown}\n{}\n",
         lines.iter().map(|line| printable(line)).collect::<Vec<_>>().join("\n")

@@ -289,7 +289,7 @@ fn working_folder(known: Option<PathBuf>, named: Option<OsString>) -> PathBuf {
 
 fn here() -> Result<Here<'static>> {
     let cwd = working_folder(std::env::current_dir().ok(), env("PWD"));
-    Ok(Here { env: &env, cwd, look: Look::stdout(), now: clock::now(), alive: &turn::lives::lives })
+    Ok(Here { env: &env, cwd, look: Look::stdout(), now: clock::now(), alive: &turn::is_live::lives })
 }
 
 /// Who listens at the other end of a connection speaks for this run: its govern, or, of a session that installed hooks

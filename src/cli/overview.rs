@@ -16,7 +16,7 @@ use crate::report::Overview;
 use crate::report::approvals::{AskedRow, paused_runs};
 use crate::report::overview::Spent;
 use crate::report::page::{Item, Page, Tone};
-use crate::report::round::money_column;
+use crate::report::rounding::money_column;
 use crate::report::text::{between, count, duration};
 
 /// Writes it.

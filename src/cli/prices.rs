@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::model::{Dimension, ModelId, Money, ServiceTier, Tokens};
 use crate::report::json::to_text;
 use crate::report::page::{Cell, Column, Item, Page, Table, Tone};
-use crate::report::round::grouped;
+use crate::report::rounding::grouped;
 use crate::report::text::count;
 use crate::usage::price::{Model, Price, PriceTable, Rates, TierPrice, TierRow};
 

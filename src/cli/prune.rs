@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::gate::socket;
 use crate::ledger::prune::{self, Leftover};
-use crate::ledger::{Ledger, home};
+use crate::ledger::{Ledger, state_folder};
 use crate::policy::duration::{self, DURATION_HINT};
 use crate::report::page::{Cell, Column, Page, Table};
 use crate::report::text::{count, moment, size};
@@ -50,7 +50,7 @@ pub fn run(args: &PruneArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exi
     let what =
         format!("{} of {}, {}", count(files, "file", "files"), count(found.len() as u64, "run", "runs"), size(bytes));
     if !args.dry_run {
-        socket::sweep(&home::socket_folder(&state)?, &|run| reader.is_over(run, here.alive).unwrap_or(false));
+        socket::sweep(&state_folder::socket_folder(&state)?, &|run| reader.is_over(run, here.alive).unwrap_or(false));
     }
     if args.dry_run || found.is_empty() {
         let text =

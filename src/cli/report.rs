@@ -12,7 +12,7 @@ use chrono_tz::Tz;
 use super::format::{put, put_json, put_lines};
 use super::here::Here;
 use super::reconciled::compared;
-use super::results::pulls::Asker;
+use super::results::pull_requests::Asker;
 use super::when::When;
 use super::{price_list, results, resume};
 use crate::error::{Error, Result};
@@ -22,12 +22,12 @@ use crate::model::event::{Decision, EventKind};
 use crate::model::{AgentName, Dimension, Event, ModelId, RunId, RunInfo, ThreadInfo, Timestamp, Verb};
 use crate::policy::zone;
 use crate::report;
-use crate::report::by::{BY_HINT, Pieces};
 use crate::report::focus::Charges;
+use crate::report::group_by::{BY_HINT, Pieces};
 use crate::report::outputs::Outputs;
 use crate::report::reconciled::ReconciledReport;
 use crate::report::text::count;
-use crate::report::told::told;
+use crate::report::timeline::told;
 use crate::report::{
     By, Frame, Handoff, Page, PriceStamp, RunParts, RunReport, RunTally, Savings, Session, Summary, Tally, csv,
     markdown, spend,

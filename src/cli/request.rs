@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::gate::message::{Message, Reply};
 use crate::gate::socket::{self, SocketError};
-use crate::ledger::home;
+use crate::ledger::state_folder;
 use crate::model::quantity::quantity_hint;
 use crate::model::{Quantity, RunInfo};
 use crate::process;
@@ -41,7 +41,7 @@ pub fn run(args: &RequestArgs) -> Result<Exit> {
         return Err(Error::new(format!("run `{}` cannot be asked ahead: its hooks are asked by Codex alone", info.id))
             .hint("what runs under `govern run` or `govern fleet` can"));
     }
-    let sockets = home::socket_folder(&here.state_folder()?)?;
+    let sockets = state_folder::socket_folder(&here.state_folder()?)?;
     let message = Message::Request {
         by: args.extend.clone(),
         budget: args.budget.clone(),

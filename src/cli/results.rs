@@ -1,14 +1,14 @@
 //! Owns `govern report --results`: what the runs of a report committed and what became of it, row by row.
 
-mod cut;
-mod kept;
-mod logs;
-pub(super) mod pulls;
+pub(super) mod pull_requests;
+mod reflogs;
 mod repository;
 mod sessions;
+mod shallow;
 mod spend;
-mod told;
-mod trees;
+mod standing_lines;
+mod tests_and_patches;
+mod work_trees;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -18,14 +18,14 @@ use std::time::Instant;
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
-use self::kept::Known;
-use self::logs::Logs;
-use self::pulls::Asker;
+use self::pull_requests::Asker;
+use self::reflogs::Logs;
 use self::repository::{Asked, Made, NOT_ASKED};
 use self::sessions::Sessions;
 use self::spend::{Holder, Key, Spend, Whose};
-use self::told::Times;
-use self::trees::Tree;
+use self::standing_lines::Known;
+use self::tests_and_patches::Times;
+use self::work_trees::Tree;
 use super::here::Here;
 use crate::clock;
 use crate::clocks::RESULTS_WITHIN;
@@ -37,9 +37,9 @@ use crate::model::{AgentName, Commit, CommitId, RunId, ThreadId, Timestamp};
 use crate::process::git::Repository;
 use crate::report::By;
 use crate::report::outputs::Outputs;
-use crate::results::part::{DAY, Span, part};
 use crate::results::pull::Pull;
-use crate::results::sum::Amount;
+use crate::results::run_result::{DAY, Span, part};
+use crate::results::totals::Amount;
 use crate::results::{Fates, Part, Results, Work};
 
 /// Why nothing is known of what has no session and no work tree.
@@ -105,9 +105,9 @@ struct Gathered<'a> {
     fates: HashMap<String, std::result::Result<Fates, String>>,
     known: Known<'a>,
     /// By repository; `None`: nobody asked.
-    pulls: Option<HashMap<String, pulls::Of>>,
+    pulls: Option<HashMap<String, pull_requests::Of>>,
     told: HashMap<Whose, std::result::Result<TestsTold, String>>,
-    new_told: told::New,
+    new_told: tests_and_patches::New,
 }
 
 impl<'a> Gathered<'a> {
@@ -117,7 +117,7 @@ impl<'a> Gathered<'a> {
         (sessions, here): (&Sessions, &'a Here<'a>),
         (filter, logs): (&'a Filter, &mut Logs),
     ) -> Result<Self> {
-        let mut trees = trees::recorded(committed(ledger)?);
+        let mut trees = work_trees::recorded(committed(ledger)?);
         let recorded: BTreeSet<Holder> = trees.iter().map(|tree| tree.holder.clone()).collect();
         let wanted: BTreeSet<Holder> = spends.keys().map(|(holder, _)| holder.clone()).collect();
         let mut without = HashMap::new();
@@ -134,13 +134,13 @@ impl<'a> Gathered<'a> {
                 without.insert(holder, "it was refused before it began".to_owned());
                 continue;
             }
-            spans.insert(run.id.clone(), (run.started, logs::ended(ledger, &run, here)?));
+            spans.insert(run.id.clone(), (run.started, reflogs::ended(ledger, &run, here)?));
             if recorded.contains(&holder) {
                 continue;
             }
             let agents = spends.keys().filter(|(of, _)| *of == holder);
             let agents: BTreeSet<AgentName> = agents.filter_map(|(_, agent)| agent.clone()).collect();
-            match logs::of_run(ledger, &run, agents, (wanted.contains(&holder), here), logs)? {
+            match reflogs::of_run(ledger, &run, agents, (wanted.contains(&holder), here), logs)? {
                 Ok(tree) => trees.push(tree),
                 Err(why) => {
                     without.insert(holder, why);
@@ -148,7 +148,7 @@ impl<'a> Gathered<'a> {
             }
         }
         for (root, session) in &sessions.by_root {
-            match logs::of_session(root, session, logs) {
+            match reflogs::of_session(root, session, logs) {
                 Ok(tree) => trees.push(tree),
                 Err(why) => {
                     without.insert(Holder::Session(root.clone()), why);
@@ -158,11 +158,12 @@ impl<'a> Gathered<'a> {
         let known: RefCell<HashMap<Holder, HashSet<String>>> = RefCell::default();
         let announced = |holder: &Holder, commit: &CommitId| {
             let mut known = known.borrow_mut();
-            let said =
-                known.entry(holder.clone()).or_insert_with(|| told::announced(&files_of(ledger, holder, sessions)));
+            let said = known
+                .entry(holder.clone())
+                .or_insert_with(|| tests_and_patches::announced(&files_of(ledger, holder, sessions)));
             said.iter().any(|short| commit.as_str().starts_with(short.as_str()))
         };
-        trees::tell_apart(&mut trees, &announced);
+        work_trees::tell_apart(&mut trees, &announced);
         Ok(Self {
             ledger,
             here,
@@ -183,7 +184,9 @@ impl<'a> Gathered<'a> {
     fn read_sessions(&mut self, spends: &BTreeMap<Whose, Spend>, sessions: &Sessions, until: Instant) {
         for whose in spends.keys() {
             let (files, of) = match whose {
-                (Holder::Run(run), Some(agent)) => (told::files(self.ledger, run, agent), format!("{run}/{agent}")),
+                (Holder::Run(run), Some(agent)) => {
+                    (tests_and_patches::files(self.ledger, run, agent), format!("{run}/{agent}"))
+                }
                 (Holder::Run(_), None) => continue,
                 (Holder::Session(root), _) => {
                     let files = sessions.by_root.get(root).map(|session| session.files.iter().cloned().collect());
@@ -194,7 +197,7 @@ impl<'a> Gathered<'a> {
             let times = self.times(&whose.0, sessions);
             let told = match files {
                 _ if clock::monotonic() >= until => Err(NOT_ASKED.to_owned()),
-                Ok(files) => told::told(self.ledger, (of, &times), &files, root, &mut self.new_told),
+                Ok(files) => tests_and_patches::told(self.ledger, (of, &times), &files, root, &mut self.new_told),
                 Err(why) => Err(why),
             };
             self.told.insert(whose.clone(), told);
@@ -430,8 +433,8 @@ impl<'a> Gathered<'a> {
         }
         // It is no mistake of a report that nothing can be kept.
         if let Ok(mut ledger) = Ledger::open_existing(&self.here.state_folder()?) {
-            let _not_kept = kept::keep(&mut ledger, &lines, self.here.now);
-            let _not_kept = told::keep(&mut ledger, &told, self.here.now);
+            let _not_kept = standing_lines::keep(&mut ledger, &lines, self.here.now);
+            let _not_kept = tests_and_patches::keep(&mut ledger, &told, self.here.now);
         }
         Ok(())
     }
@@ -456,7 +459,7 @@ fn files_of(ledger: &Ledger, holder: &Holder, sessions: &Sessions) -> BTreeSet<P
         Holder::Run(run) => {
             let threads = ledger.threads(run).unwrap_or_default();
             let agents: BTreeSet<AgentName> = threads.into_iter().filter_map(|thread| thread.agent).collect();
-            agents.iter().filter_map(|agent| told::files(ledger, run, agent).ok()).flatten().collect()
+            agents.iter().filter_map(|agent| tests_and_patches::files(ledger, run, agent).ok()).flatten().collect()
         }
         Holder::Session(root) => {
             sessions.by_root.get(root).map(|one| one.files.iter().cloned().collect()).unwrap_or_default()

@@ -23,7 +23,7 @@ use crate::policy::rule::{Approvals, Policy};
 use crate::process;
 use crate::report::Next;
 use crate::report::text::{moment, printable, shell_words};
-use crate::report::told::told;
+use crate::report::timeline::told;
 use crate::supervise::EarlierEnd;
 
 use super::env;

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::fleet::refusal::refusal;
 use crate::gate::socket;
-use crate::ledger::{Ledger, home};
+use crate::ledger::{Ledger, state_folder};
 use crate::model::event::REFUSED;
 use crate::model::quantity::quantity_hint;
 use crate::model::{
@@ -38,7 +38,7 @@ use crate::report::text::count;
 use crate::supervise::{EarlierEnd, Outcome, Plan, Planned, Seat, supervise};
 use crate::tail::locate;
 use crate::turn::configured::begins_with;
-use crate::turn::lives::lives;
+use crate::turn::is_live::lives;
 use crate::ui::Look;
 use crate::ui::notice::{Notices, Showing};
 use crate::usage::price::PriceTable;
@@ -373,7 +373,7 @@ pub(super) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
 
 /// The folder of sockets, without those that killed governs have left there.
 pub(super) fn sockets(state: &Path, ledger: &Ledger) -> Result<PathBuf> {
-    let folder = home::socket_folder(state)?;
+    let folder = state_folder::socket_folder(state)?;
     socket::sweep(&folder, &|run| ledger.is_over(run, &lives).unwrap_or(false));
     Ok(folder)
 }

@@ -15,7 +15,7 @@ use super::here::{Here, join};
 use super::{metrics, policy_files};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::ledger::{Heard, Ledger, home};
+use crate::ledger::{Heard, Ledger, state_folder};
 use crate::net::Client;
 use crate::notify::slack::Slack;
 use crate::notify::{Mail, Webhook};
@@ -95,7 +95,7 @@ pub fn run(args: &ServeArgs) -> Result<Exit> {
             .hint("leave out `--no-page`, or see docs/notices.md for a route to begin with"));
     }
     let folder = here.state_folder()?;
-    let sockets = home::socket_folder(&folder)?;
+    let sockets = state_folder::socket_folder(&folder)?;
     let sender = sender(&policy);
     let unusable = unusable(&sender);
     if args.while_needed && !unusable.is_empty() && unusable.len() == channels(&sender) {
@@ -278,7 +278,7 @@ fn sender(Policy { notify, approvals, serve, timezone, .. }: &Policy) -> Sender 
         zone: *timezone,
         page: serve.url.as_ref().map(|url| url.to_string().trim_end_matches('/').to_owned()),
         is_own: super::is_own,
-        alive: turn::lives::lives,
+        alive: turn::is_live::lives,
         says: |text| super::to_stderr(&format!("govern: {text}\n")),
     }
 }
@@ -309,7 +309,7 @@ fn quick_policy(here: &Here<'_>) -> Result<Option<Policy>> {
 }
 
 fn start(here: &Here<'_>, policy: &Policy) -> Result<()> {
-    let sockets = home::socket_folder(&here.state_folder()?)?;
+    let sockets = state_folder::socket_folder(&here.state_folder()?)?;
     if serve::holder(&sockets)?.is_some() {
         return Ok(());
     }

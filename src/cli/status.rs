@@ -11,7 +11,7 @@ use crate::clock;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::gate::socket::{self, SocketError};
-use crate::ledger::{Filter, Ledger, home};
+use crate::ledger::{Filter, Ledger, state_folder};
 use crate::model::{
     AgentName, Live, LiveAgent, MayAnswer, Money, RATE_FROM, RATE_OVER, Response, RunInfo, Standing, Timestamp,
 };
@@ -102,7 +102,7 @@ pub(super) fn look(here: &Here<'_>, now: Timestamp) -> Result<StatusReport> {
     };
     let live = ledger.live_runs(here.alive)?;
     let state = here.state_folder()?;
-    let sockets = match home::socket_folder(&state) {
+    let sockets = match state_folder::socket_folder(&state) {
         // A ledger that can only be read: where no folder can be made nobody listens in it.
         Err(_) if !state.join("run").exists() => state.join("run"),
         found => found?,

@@ -15,7 +15,7 @@ use crate::clock;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::gate::message::Wish;
-use crate::ledger::{Heard as Ledgers, home};
+use crate::ledger::{Heard as Ledgers, state_folder};
 use crate::model::{RunInfo, RunProcess};
 use crate::process::AskedToEnd;
 use crate::report::Overview;
@@ -191,9 +191,9 @@ impl Work {
     fn passes(&mut self) {
         self.top.passes(clock::now());
         let folder = super::here().and_then(|here| here.state_folder()).ok();
-        let sockets = folder.as_deref().map(home::sockets);
+        let sockets = folder.as_deref().map(state_folder::sockets);
         let lives = |run: &RunInfo| {
-            turn::lives::lives(&RunProcess { run: &run.id, process: run.process, sockets: sockets.as_deref() })
+            turn::is_live::lives(&RunProcess { run: &run.id, process: run.process, sockets: sockets.as_deref() })
         };
         self.is_stale |= !self.top.runs().all(lives);
     }

@@ -8,7 +8,7 @@ use super::options::{Command, Opt};
 use super::secrets::{REDACTED, is_secret_name, is_secret_value, redact};
 use super::setting;
 use super::tokens::{Meaning, Token};
-use crate::model::counted::bytes;
+use crate::model::with_unit::bytes;
 
 /// The command line as it may be stored: one text an argument; prompts become `<prompt, N bytes>`, secrets
 /// [`REDACTED`], a shell script's long quotes after `codex` `<quoted, N bytes>`. What is not UTF-8 is shown as it can be.

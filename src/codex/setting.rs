@@ -1,7 +1,7 @@
 //! Pure. Which `-c KEY=VALUE` may be written down: those that are known to hold neither a secret nor a text.
 
 use super::secrets::{REDACTED, redact};
-use crate::model::counted::bytes;
+use crate::model::with_unit::bytes;
 
 /// What a key's value may be to be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

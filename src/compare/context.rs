@@ -1,7 +1,7 @@
 //! Pure. A context that grew and was read again without the cache.
 
-use crate::model::counted::counted;
 use crate::model::quantity::short_count;
+use crate::model::with_unit::counted;
 use crate::model::{Cost, Money, Tokens};
 
 use super::Quote;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::counted::counted;
+use crate::model::with_unit::counted;
 use crate::model::{Cost, Money, Tokens};
 
 use super::Quote;

@@ -1,9 +1,9 @@
 //! Pure. How an agent stands at the gate: what its Codex waits for before it asks a model or runs a tool.
 
+pub(super) mod admit;
 pub(super) mod drain;
-pub(super) mod letting;
-pub(super) mod passage;
-pub(super) mod told;
+pub(super) mod let_through;
+pub(super) mod outcomes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +12,10 @@ use crate::model::event::GateReach;
 
 use super::agents::lifecycle::{Intent, State};
 use super::agents::thread::Thread;
-use super::bar::Bar;
-use super::calls::{Allowed, CallAsk};
+use super::barred::Bar;
 use super::message::{Asked, HookId, ToolCall, Wants};
 use super::signal_hold::Stillness;
+use super::tool_gates::{Allowed, CallAsk};
 
 /// An agent's Codex at the gate.
 #[derive(Clone, Debug, Default)]

@@ -18,16 +18,16 @@ use super::context::{Context, Fixed};
 use super::join::{self, Joined};
 use super::message::{Effect, Effects, Input, Moment, Timer};
 use super::starting::{self, Starting};
-use super::{other_runs, processes, requested, responses, snapshot, transition};
+use super::{action_ids, other_runs, processes, responses, snapshot, transition};
 use crate::decide::discretion::advisor::advice;
 use crate::decide::discretion::offering;
 use crate::decide::evaluate::alerts::Alerts;
-use crate::decide::evaluate::{budgets, reported};
-use crate::decide::gate::{drain, passage, told};
+use crate::decide::evaluate::{budgets, progress};
+use crate::decide::gate::{admit, drain, outcomes};
 use crate::decide::headroom::{queue, waiting};
 use crate::decide::observe::watching;
 use crate::decide::people::lift::Lifting;
-use crate::decide::people::{approvals, brake, composing, numbered, pause};
+use crate::decide::people::{approvals, brake, compose, numbered, pause};
 
 pub use super::context::Quoter;
 pub use setup::Setup;
@@ -138,14 +138,14 @@ impl Governor {
             }),
             Input::Failed { agent, thread, cut_off } => {
                 self.of(&agent, |agents, accounts, effects, who| {
-                    told::request_failed(cx, agents, accounts, effects, (who, &thread), cut_off)
+                    outcomes::request_failed(cx, agents, accounts, effects, (who, &thread), cut_off)
                 });
             }
             Input::Unanswered { agent, thread } => {
-                self.of(&agent, |agents, _, _, who| told::unanswered(agents, who, &thread))
+                self.of(&agent, |agents, _, _, who| outcomes::unanswered(agents, who, &thread))
             }
             Input::Untold { agent, thread } => self.of(&agent, |agents, accounts, effects, who| {
-                told::answered_untold(cx, agents, accounts, effects, who, &thread)
+                outcomes::answered_untold(cx, agents, accounts, effects, who, &thread)
             }),
             Input::Phase { agent, thread, root, phase, .. } => self.of(&agent, |agents, accounts, effects, who| {
                 if responses::stands(agents, who, thread, root, phase) {
@@ -163,7 +163,7 @@ impl Governor {
             }
             Input::Ended(agent) => self.of(&agent, |agents, accounts, effects, who| {
                 watching::unobserved_at_end(cx, agents, accounts, effects, who);
-                requested::outcome(agents, effects, who, true, "");
+                action_ids::outcome(agents, effects, who, true, "");
                 transition::happen(cx, agents, accounts, effects, who, Happening::Ended);
             }),
             Input::Braked { brake, team, by, reason } => {
@@ -180,8 +180,9 @@ impl Governor {
             Input::Paused(pause) => {
                 brake::paused(cx, &mut self.agents, &mut self.accounts, &mut self.effects, pause.as_ref())
             }
-            Input::GateFailed(agent) => self
-                .of(&agent, |agents, accounts, effects, who| passage::gate_failed(cx, agents, accounts, effects, who)),
+            Input::GateFailed(agent) => {
+                self.of(&agent, |agents, accounts, effects, who| admit::gate_failed(cx, agents, accounts, effects, who))
+            }
             Input::Exited { agent, leftover, ok } => {
                 let Some(who) = self.agents.id(&agent) else { return };
                 let Self { starting, agents, accounts, effects, .. } = self;
@@ -201,7 +202,7 @@ impl Governor {
             ),
             Input::AskedAhead { agent, budget, by_amount, reason } => {
                 self.of(&agent, |agents, accounts, effects, who| {
-                    composing::ask_ahead(cx, agents, accounts, effects, who, (budget.as_ref(), by_amount), &reason);
+                    compose::ask_ahead(cx, agents, accounts, effects, who, (budget.as_ref(), by_amount), &reason);
                 })
             }
             Input::Asked { agent, approval, left } => self.of(&agent, |agents, accounts, effects, who| {
@@ -238,12 +239,20 @@ impl Governor {
             }),
             Input::Ran { agent, thread, tool, call, hooked } => {
                 self.of(&agent, |agents, accounts, effects, who| {
-                    told::ran(cx, agents, accounts, effects, (who, &thread), (&tool, &call), hooked)
+                    outcomes::ran(cx, agents, accounts, effects, (who, &thread), (&tool, &call), hooked)
                 });
             }
             Input::RanOtherwise { agent, thread, tool, call, judged } => {
                 self.of(&agent, |agents, accounts, effects, who| {
-                    told::ran_otherwise(cx, agents, accounts, effects, (who, &thread), (&tool, &call), judged.as_ref())
+                    outcomes::ran_otherwise(
+                        cx,
+                        agents,
+                        accounts,
+                        effects,
+                        (who, &thread),
+                        (&tool, &call),
+                        judged.as_ref(),
+                    )
                 });
             }
             Input::GiveUp { agent, because } => {
@@ -271,17 +280,17 @@ impl Governor {
                 advice::consulted(cx, &mut self.agents, &mut self.accounts, &mut self.effects, consult, answer)
             }
             Input::Progress { agent, progress } => self.of(&agent, |agents, accounts, effects, who| {
-                reported::progressed(cx, agents, accounts, effects, who, *progress)
+                progress::progressed(cx, agents, accounts, effects, who, *progress)
             }),
             Input::Plan { agent, windows } => self.of(&agent, |agents, accounts, effects, who| {
-                reported::plan_said(cx, agents, accounts, effects, who, windows)
+                progress::plan_said(cx, agents, accounts, effects, who, windows)
             }),
             Input::Due(timer) => self.due(cx, timer),
             Input::Hook(hook) => self.of(&hook.agent.clone(), |agents, accounts, effects, who| {
-                passage::at_gate(cx, agents, accounts, effects, who, *hook)
+                admit::at_gate(cx, agents, accounts, effects, who, *hook)
             }),
             Input::HookGone { hook, why } => {
-                passage::left_gate(cx, &mut self.agents, &mut self.accounts, &mut self.effects, hook, why)
+                admit::left_gate(cx, &mut self.agents, &mut self.accounts, &mut self.effects, hook, why)
             }
         }
     }
@@ -314,12 +323,12 @@ impl Governor {
                 approvals::release_who_fits(cx, &mut self.agents, &mut self.accounts, &mut self.effects)
             }
             Timer::Record(hook) => {
-                told::record_is_late(cx, &mut self.agents, &mut self.accounts, &mut self.effects, hook)
+                outcomes::record_is_late(cx, &mut self.agents, &mut self.accounts, &mut self.effects, hook)
             }
             Timer::Idle(agent) => self
                 .of(&agent, |agents, accounts, effects, who| budgets::evaluate_one(cx, agents, accounts, effects, who)),
             Timer::PlanReset(agent) => self
-                .of(&agent, |agents, accounts, effects, who| reported::plan_reset(cx, agents, accounts, effects, who)),
+                .of(&agent, |agents, accounts, effects, who| progress::plan_reset(cx, agents, accounts, effects, who)),
             Timer::Room(agent) => {
                 self.of(&agent, |agents, _, effects, who| waiting::look_for_room(agents, effects, who))
             }
@@ -333,7 +342,7 @@ impl Governor {
         advice::keep_for_advice(cx, agents, accounts, effects);
         for who in agents.ids() {
             pause::keep_paused(cx, agents, accounts, effects, who);
-            passage::settle_gate(cx, agents, accounts, effects, who);
+            admit::settle_gate(cx, agents, accounts, effects, who);
         }
     }
 }

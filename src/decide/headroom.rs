@@ -7,8 +7,8 @@
 //! not waited for: they keep it to their end. Claims of other runs are looked at every second. Threads of one agent wait
 //! for each other's answers in the same way, each by itself.
 
-pub(super) mod beside;
 pub(super) mod hold;
+pub(super) mod own_threads;
 pub(super) mod queue;
 pub(super) mod waiting;
 

@@ -13,14 +13,14 @@ use crate::decide::admission::Admission;
 use crate::decide::agents::Agents;
 use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::lifecycle::State;
-use crate::decide::bar::{Bar, BarTold};
+use crate::decide::barred::{Bar, BarTold};
 use crate::decide::context::Context;
 use crate::decide::evaluate::binding;
 use crate::decide::evaluate::due::Source;
 use crate::decide::evaluate::throttle::Throttle;
 use crate::decide::evaluate::wrap_up;
 use crate::decide::message::{Effect, Effects, Phase};
-use crate::decide::people::ending;
+use crate::decide::people::released;
 use crate::decide::{models, starting};
 
 /// A session as it stands when a hook comes to it.
@@ -108,7 +108,7 @@ pub(super) fn join(
     }
     agents[who].was_active(joined.passed);
     if let Some(what) = joined.broken.filter(|_| binding::gates(cx.policy, accounts)) {
-        ending::stop_because(cx, agents, accounts, effects, who, what);
+        released::stop_because(cx, agents, accounts, effects, who, what);
     }
     // What had no price when it was recorded may have one by now.
     if let Some(last) = last {

@@ -1,17 +1,17 @@
 //! Pure. The governor: what has happened goes in, what is to be done comes out.
 
 pub mod accounts;
+mod action_ids;
 pub mod admission;
 pub mod agents;
-pub mod bar;
-pub mod before;
-pub mod calls;
+pub mod barred;
 mod context;
 pub mod discretion;
 pub mod evaluate;
 pub mod gate;
 pub mod governor;
 pub mod headroom;
+pub mod history;
 pub mod join;
 mod ladder;
 pub mod message;
@@ -23,12 +23,12 @@ pub mod people;
 mod processes;
 pub mod replay;
 mod request_gates;
-mod requested;
 mod responses;
 pub mod signal_hold;
 mod snapshot;
 mod spawn;
 mod starting;
+pub mod tool_gates;
 mod transition;
 
 #[cfg(test)]
@@ -36,6 +36,6 @@ mod tests;
 
 pub use accounts::account::Books;
 pub use accounts::{account, allot, pool};
-pub use before::Before;
 pub use governor::{Governor, Setup};
+pub use history::Before;
 pub use message::{Effect, Input, Moment};

@@ -6,10 +6,10 @@ use crate::model::{Cost, ModelId, Response, ServiceTier};
 use crate::decide::accounts::{Accounts, Spenders};
 use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::{Agent, Agents};
-use crate::decide::bar::barring;
+use crate::decide::barred::barring;
 use crate::decide::context::Context;
 use crate::decide::message::{Asks, Effects};
-use crate::decide::people::ending;
+use crate::decide::people::released;
 
 pub(in crate::decide) fn refuse_unpriced(
     cx: &Context<'_>,
@@ -26,7 +26,7 @@ pub(in crate::decide) fn refuse_unpriced(
         ServiceTier::Other(tier) => unknown_tier(tier),
         _ => unpriced(response.model.as_ref()),
     };
-    ending::stop_because(cx, agents, accounts, effects, who, what);
+    released::stop_because(cx, agents, accounts, effects, who, what);
     true
 }
 
@@ -46,7 +46,7 @@ pub(in crate::decide) fn refuse_model(
         agents.mark(Some(who), what, effects);
         return false;
     }
-    ending::stop_because(cx, agents, accounts, effects, who, what);
+    released::stop_because(cx, agents, accounts, effects, who, what);
     true
 }
 
@@ -82,7 +82,7 @@ pub(in crate::decide) fn refuse_next(
     if alone(&agents[who]) {
         barring::bar(agents, accounts, effects, who, &asks.thread, what, None);
     } else {
-        ending::stop_because(cx, agents, accounts, effects, who, what);
+        released::stop_because(cx, agents, accounts, effects, who, what);
     }
     true
 }

@@ -2,12 +2,12 @@
 
 use crate::decide::accounts::Accounts;
 use crate::decide::agents::Agents;
-use crate::decide::calls::tool_answers;
 use crate::decide::context::Context;
-use crate::decide::evaluate::{budgets, fired};
+use crate::decide::evaluate::{budgets, rearm};
 use crate::decide::message::{Effects, News, Settled};
 use crate::decide::people::approvals;
 use crate::decide::people::lift::lifting;
+use crate::decide::tool_gates::answered;
 
 pub(in crate::decide) fn elsewhere(
     cx: &Context<'_>,
@@ -32,7 +32,7 @@ pub(in crate::decide) fn elsewhere(
         accounts.pass_answered_steps(cx);
     }
     for Settled { approval, answer, by, reason } in &news.answers {
-        if !tool_answers::call_settled(cx, agents, accounts, effects, *approval, answer, (by, reason.as_deref())) {
+        if !answered::call_settled(cx, agents, accounts, effects, *approval, answer, (by, reason.as_deref())) {
             approvals::obey(cx, agents, accounts, effects, *approval, (answer, by));
         }
     }
@@ -53,7 +53,7 @@ pub(in crate::decide) fn regranted(
     all: bool,
 ) {
     for account in accounts.regrant(cx, all) {
-        fired::forget_fired(agents, accounts, account);
+        rearm::forget_fired(agents, accounts, account);
     }
     if all {
         approvals::release_who_fits(cx, agents, accounts, effects);
@@ -71,7 +71,7 @@ pub(in crate::decide) fn recount(
     effects: &mut Effects,
 ) {
     for account in accounts.recount(cx) {
-        fired::forget_fired(agents, accounts, account);
+        rearm::forget_fired(agents, accounts, account);
     }
     approvals::release_who_fits(cx, agents, accounts, effects);
     for who in agents.ids() {

@@ -12,7 +12,7 @@ use crate::decide::people::approvals;
 use crate::decide::people::lift::{Lifting, lifting};
 use crate::decide::signal_hold::holding;
 use crate::decide::starting::Starting;
-use crate::decide::{requested, starting, transition};
+use crate::decide::{action_ids, starting, transition};
 
 pub(in crate::decide) fn launched(
     cx: &Context<'_>,
@@ -22,7 +22,7 @@ pub(in crate::decide) fn launched(
     effects: &mut Effects,
     who: AgentId,
 ) {
-    requested::outcome(agents, effects, who, true, "");
+    action_ids::outcome(agents, effects, who, true, "");
     lifting::book_lift(cx, lifting, agents, accounts, effects);
     agents[who].resume_clock(cx.now.uptime);
     transition::happen(cx, agents, accounts, effects, who, Happening::Launched);
@@ -45,7 +45,7 @@ pub(in crate::decide) fn frozen(
     agent.pause_clock(cx.now.uptime);
     let safe = agent.in_flight() == 0 && agent.sub_agents_idle();
     let asked = agent.question.as_ref().map(|hold| hold.source);
-    requested::outcome(agents, effects, who, true, "");
+    action_ids::outcome(agents, effects, who, true, "");
     if let Some(source) = asked.filter(|_| intent == Intent::Ask)
         && !approvals::still_applies(cx, agents, accounts, who, source)
     {
@@ -78,7 +78,7 @@ pub(in crate::decide) fn exited(
         effects.push(Effect::Withdraw(approval));
     }
     if early {
-        requested::outcome(agents, effects, who, false, "its command ended first");
+        action_ids::outcome(agents, effects, who, false, "its command ended first");
     }
     let barred = |agent: &Agent| agent.gate.has_failed() && !matches!(agent.state, State::Ending(_));
     let happening = match ok {

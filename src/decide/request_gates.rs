@@ -17,11 +17,11 @@ use crate::decide::accounts::Accounts;
 use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::thread::{Thread, p80};
 use crate::decide::agents::{Agent, Agents};
-use crate::decide::bar::barring;
-use crate::decide::calls::{said_in, tool_questions};
+use crate::decide::barred::barring;
 use crate::decide::context::Context;
 use crate::decide::evaluate::due::Due;
 use crate::decide::message::{About, Effects, Judged, Question, ToolCall};
+use crate::decide::tool_gates::{questions, said_in};
 
 /// What a thread's next request is likely to cost, with the model that it is on.
 fn likely_cost(cx: &Context<'_>, agent: &Agent, thread: &ThreadId) -> Likely {
@@ -76,7 +76,7 @@ pub(in crate::decide) fn question_of_request(
     Some(Question {
         run: cx.run.clone(),
         agent: agent.setup.name.clone(),
-        key: tool_questions::call_key(cx, agents, agent.id, gate.name.as_str(), &call),
+        key: questions::call_key(cx, agents, agent.id, gate.name.as_str(), &call),
         text: format!("{}: {}: {}", due.because, call.tool, call.short),
         cost: agent.cost,
         extend: Quantity { unit: Unit::ToolCalls, amount: 1 },
@@ -107,7 +107,7 @@ pub(in crate::decide) fn let_request_go(
         agent.watch.let_go.extend(met);
     }
     if let (Answer::Allow { seconds }, Some(approval)) = (answer, approval) {
-        tool_questions::allow_again(cx, agents, key, who, (seconds.map(Duration::from_secs), said_in(by, approval)));
+        questions::allow_again(cx, agents, key, who, (seconds.map(Duration::from_secs), said_in(by, approval)));
     }
 }
 
@@ -158,8 +158,8 @@ pub(in crate::decide) fn meets_unasked(
     let rule = cx.policy.gates.get(gate)?.name.as_str();
     let (thread, _) = agent.threads.iter().find(|found| is_met(cx, agent, *found, rule))?;
     let who = agent.id;
-    let key = tool_questions::call_key(cx, agents, who, rule, &request_to(agent, thread));
-    let allowed = tool_questions::allowed_before(cx, agents, who, &key).is_some();
+    let key = questions::call_key(cx, agents, who, rule, &request_to(agent, thread));
+    let allowed = questions::allowed_before(cx, agents, who, &key).is_some();
     judge_next(cx, agent, thread).filter(|_| !allowed).map(|judged| judged.because)
 }
 

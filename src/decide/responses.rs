@@ -10,7 +10,7 @@ use crate::decide::discretion::advisor::advice;
 use crate::decide::evaluate::steer::telling;
 use crate::decide::evaluate::throttle::requests;
 use crate::decide::evaluate::{alarms, budgets};
-use crate::decide::gate::{passage, told};
+use crate::decide::gate::{admit, outcomes};
 use crate::decide::message::{Classed, Effects, Phase};
 use crate::decide::models;
 
@@ -56,8 +56,8 @@ pub(in crate::decide) fn responded(
     alarms::rearm_requests(cx, agents, who);
     // What an answer tells of the plan comes right after it.
     alarms::tell_of_unknown_plan(cx, agents, effects, who, 2);
-    passage::expect_admitted(cx, agents, accounts, effects, who, response);
-    told::answered_by_hook(agents, who, response);
+    admit::expect_admitted(cx, agents, accounts, effects, who, response);
+    outcomes::answered_by_hook(agents, who, response);
     accounts.charge_as(cx, recorded, response, Some(who));
     accounts.spend_share(agents.name(who), response);
     if !models::refuse_unpriced(cx, agents, accounts, effects, who, response)

@@ -16,10 +16,10 @@ use crate::decide::evaluate::due::{Due, Source};
 use crate::decide::evaluate::{binding, budgets};
 use crate::decide::gate::drain;
 use crate::decide::message::{Effect, Effects, Ending, Interrupt, Phase};
-use crate::decide::people::ending;
 use crate::decide::people::lift::{Lifting, lifting};
 use crate::decide::people::reach::questions;
-use crate::decide::{requested, transition};
+use crate::decide::people::released;
+use crate::decide::{action_ids, transition};
 
 /// How far a run has come with starting its agents.
 #[derive(Debug)]
@@ -240,7 +240,7 @@ pub(in crate::decide) fn not_launched(
     who: AgentId,
     because: String,
 ) {
-    requested::outcome(agents, effects, who, false, &because);
+    action_ids::outcome(agents, effects, who, false, &because);
     agents.mark(Some(who), because.clone(), effects);
     agents[who].because = because;
     transition::happen(cx, agents, accounts, effects, who, Happening::Failed);
@@ -272,7 +272,7 @@ pub(in crate::decide) fn interrupt(
             Interrupt::Kill => Intent::Kill,
         };
         drain::spare_no_tools(agents, who);
-        ending::end_held_or_running(cx, agents, accounts, effects, who, intent);
+        released::end_held_or_running(cx, agents, accounts, effects, who, intent);
     }
 }
 

@@ -1,17 +1,17 @@
 //! Pure. An agent moves through the lifecycle's table, and the table's orders become effects.
 
 use crate::decide::accounts::{Accounts, Spenders, minutes};
+use crate::decide::action_ids;
 use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::lifecycle::{After, Happening, Intent, Order, State, next};
 use crate::decide::agents::{Agent, Agents};
-use crate::decide::calls::tool_questions;
 use crate::decide::context::Context;
 use crate::decide::evaluate::binding;
 use crate::decide::evaluate::steer::telling;
 use crate::decide::gate::drain;
 use crate::decide::message::{Effect, Effects, Ending};
-use crate::decide::requested;
 use crate::decide::signal_hold::Stillness;
+use crate::decide::tool_gates::questions;
 
 /// Moves an agent through the table and turns its orders into effects.
 pub(in crate::decide) fn happen(
@@ -32,7 +32,7 @@ pub(in crate::decide) fn happen(
             Order::Freeze if holds_at_gate(cx, agents, accounts, effects, who, state) => {}
             Order::Freeze => {
                 agents[who].gate.open();
-                requested::request(agents, effects, who, hold_word(state));
+                action_ids::request(agents, effects, who, hold_word(state));
                 effects.push(Effect::Freeze(agents.name(who).clone()));
             }
             Order::Thaw => {
@@ -41,11 +41,11 @@ pub(in crate::decide) fn happen(
                     agents[who].gate.stillness = Stillness::Moves;
                     agents[who].gate.open()
                 };
-                requested::request(agents, effects, who, "release");
+                action_ids::request(agents, effects, who, "release");
                 let agent = agents.name(who).clone();
                 effects.push(if opens { Effect::Open(agent) } else { Effect::Thaw(agent) });
                 if opens {
-                    requested::outcome(agents, effects, who, true, "");
+                    action_ids::outcome(agents, effects, who, true, "");
                 }
                 minutes::arm(accounts, cx, &Spenders::of(cx.fixed, agents), effects);
             }
@@ -55,7 +55,7 @@ pub(in crate::decide) fn happen(
                 if begins {
                     agent.lose_in_flight();
                 }
-                requested::request(agents, effects, who, end_word(state, begins));
+                action_ids::request(agents, effects, who, end_word(state, begins));
                 effects.push(Effect::End(agents.name(who).clone()));
             }
             Order::Restart => restart(cx, agents, accounts, effects, who),
@@ -80,7 +80,7 @@ fn restart(cx: &Context<'_>, agents: &mut Agents, accounts: &mut Accounts, effec
     agent.switch(&rung, |old| cx.quoted(&rung.model, old));
     agent.routed = Some(rung.clone());
     agent.arriving = Some(rung.model.clone());
-    requested::request(agents, effects, who, "restart");
+    action_ids::request(agents, effects, who, "restart");
     effects.push(Effect::Restart { agent: agents.name(who).clone(), thread, rung });
 }
 
@@ -89,7 +89,7 @@ fn launch(agents: &mut Agents, effects: &mut Effects, who: AgentId) {
     let attempt = agent.attempt;
     // A run of one agent has said so by its own beginning.
     if agents.len() > 1 {
-        requested::request(agents, effects, who, if attempt > 1 { "start again" } else { "start" });
+        action_ids::request(agents, effects, who, if attempt > 1 { "start again" } else { "start" });
     }
     effects.push(Effect::Launch { agent: agents.name(who).clone(), attempt });
 }
@@ -102,7 +102,7 @@ fn finish(
     who: AgentId,
     ending: Ending,
 ) {
-    tool_questions::withdraw_calls(agents, effects, who);
+    questions::withdraw_calls(agents, effects, who);
     telling::end_steering(agents, effects, who);
     accounts.give_back(agents.name(who), effects);
     let agent = &mut agents[who];
@@ -161,8 +161,8 @@ fn holds_at_gate(
             agent.gate.shut();
             agent.pause_clock(cx.now.uptime);
             let safe = agent.in_flight() == 0;
-            requested::request(agents, effects, who, hold_word(state));
-            requested::outcome(agents, effects, who, true, "at the gate");
+            action_ids::request(agents, effects, who, hold_word(state));
+            action_ids::outcome(agents, effects, who, true, "at the gate");
             happen(cx, agents, accounts, effects, who, Happening::Frozen { safe });
             true
         }

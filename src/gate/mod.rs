@@ -1,8 +1,8 @@
 //! Owns the socket on which a live run is spoken to.
 
-pub mod bell;
+pub mod failure_marks;
 pub mod hook;
-pub mod line;
-pub mod mark;
+pub mod hook_client;
 pub mod message;
+pub mod sender_wake;
 pub mod socket;

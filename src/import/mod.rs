@@ -5,10 +5,10 @@
 //! meanwhile hardly wait. What is held in memory at once: a chunk and a line of at most 64 MiB for each reader, a few
 //! hundred bytes for each response of the file that it reads, and [`PARTS`] parts.
 
+mod changed_files;
 mod family;
-mod one;
-mod plan;
 mod read;
+mod session_file;
 mod write;
 
 use std::collections::HashMap;
@@ -26,11 +26,11 @@ use crate::tail::session::name_of;
 use crate::usage::price::PriceTable;
 use crate::work::Own;
 
+use changed_files::Plan;
+pub use changed_files::Unreadable;
 use family::{Families, Files};
-pub use one::{Named, Session, Told, import_session, read_session};
-use plan::Plan;
-pub use plan::Unreadable;
 use read::{Part, Unwanted};
+pub use session_file::{Named, ReadSession, Session, import_session, read_session};
 use write::Writer;
 
 /// Parts that wait for the writer before readers do.

@@ -14,8 +14,8 @@ use crate::usage::meter::{Answer, Counting, Meter};
 use crate::usage::price::PriceTable;
 use crate::work::{Own, Turns};
 
+use super::changed_files::Planned;
 use super::family::Families;
-use super::plan::Planned;
 
 /// Responses in a part, about: it ends with a turn, since all of a turn have one class.
 const PART: usize = 1_024;

@@ -10,7 +10,7 @@ use crate::model::{Alive, Basis, Cost, ThreadId};
 use crate::report::imported::{Imported, Skipped};
 use crate::tail::locate::{SessionFile, is_session_file};
 
-use super::plan::Planned;
+use super::changed_files::Planned;
 use super::read::{End, Part};
 
 /// A file that changed so shortly before may be a live run's that has not told of it yet: it does so in milliseconds.

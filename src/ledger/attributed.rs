@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::model::{Attribution, Money, RunId, ThreadId, Timestamp};
 
-use super::broken::{Checked, broken};
+use super::audit_failure::{Checked, broken};
 use super::chain::{self, Link};
 use super::rollup::{Share, Shares};
 use super::rows::usage::{SELECT, Stored, UsageRow};

@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::model::RunId;
 
 use super::attributed::Corrected;
+use super::audit_failure::{Checked, Stop, broken};
 use super::audit_run::{self, Run, Seen};
-use super::broken::{Checked, Stop, broken};
 use super::calls;
 use super::chain::{ImportDigest, Link};
 use super::hash::Hash;

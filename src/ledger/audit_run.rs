@@ -8,7 +8,7 @@ use crate::model::event::EventKind;
 use crate::model::{Event, RunId};
 
 use super::attributed::Corrected;
-use super::broken::{Checked, Stop, broken};
+use super::audit_failure::{Checked, Stop, broken};
 use super::calls;
 use super::chain::ResponseEntry;
 use super::figures::Counted;

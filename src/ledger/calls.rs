@@ -7,13 +7,13 @@ use rusqlite::{Connection, params};
 use crate::model::event::{EventKind, ToolVerdict};
 use crate::model::{Attribution, Billing, Dimension, Event, Source, Timestamp};
 
-use super::parts::{self, Part};
 use super::rollup::DAY;
 use super::series::Series;
 use super::sums::Names;
 use super::usage::{number_series, number_thread};
 use super::values::json;
 use super::values::{at_least, before};
+use super::window_sums::{self, Part};
 use super::{Ledger, LedgerError, Turn};
 
 /// How many tool calls, by the values of the asked-for dimensions; `None` is "unknown".
@@ -108,8 +108,8 @@ pub(super) fn of_run(conn: &Connection, run_no: i64) -> Result<i64, LedgerError>
 }
 
 fn calls_by(conn: &Connection, query: &CallQuery<'_>) -> Result<CallsBy, LedgerError> {
-    let run = query.run.map(|run| parts::run_no(conn, run)).transpose()?;
-    let thread = query.thread.map(|thread| parts::thread_no(conn, thread)).transpose()?;
+    let run = query.run.map(|run| window_sums::run_no(conn, run)).transpose()?;
+    let thread = query.thread.map(|thread| window_sums::thread_no(conn, thread)).transpose()?;
     if run == Some(None) || thread == Some(None) {
         return Ok(Vec::new());
     }

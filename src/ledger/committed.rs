@@ -7,7 +7,7 @@ use crate::model::{CommitId, Committed};
 
 use super::chain::Link;
 use super::hash::Hash;
-use super::linked::follows;
+use super::provenance::follows;
 use super::values::json;
 use super::{Ledger, LedgerError, Turn};
 

@@ -7,8 +7,8 @@ use crate::model::{BudgetKey, Extension, Grant, RunId, Timestamp};
 
 use super::chain::Link;
 use super::grants;
+use super::own_run::Seat;
 use super::rows::extension::{ExtensionRow, SELECT};
-use super::seat::Seat;
 use super::values::key_text;
 use super::{Ledger, LedgerError, Turn};
 

@@ -7,7 +7,7 @@ use crate::model::{BudgetName, Grant, Quantity, Timestamp};
 
 use super::chain::Link;
 use super::hash::Hash;
-use super::linked::follows;
+use super::provenance::follows;
 use super::rows::grant::GrantRow;
 use super::values::moment;
 use super::{Ledger, LedgerError, Turn};

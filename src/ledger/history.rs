@@ -22,7 +22,7 @@ use super::series::Series;
 use super::usage::{self, Numbers, Put};
 use super::values::moment;
 use super::values::{count, json};
-use super::work::{self, Told};
+use super::work::{self, ClassSource};
 use super::{Ledger, LedgerError};
 
 /// A session file as it was when it was read: one that is still so has nothing new.
@@ -282,7 +282,7 @@ impl Batch<'_> {
         }
         let classes = std::mem::take(&mut self.classes);
         let classes = classes.iter().map(|(thread, key, class)| (thread, key, *class));
-        work::classify(self.tx, Told::ByHistory, classes)?;
+        work::classify(self.tx, ClassSource::ByHistory, classes)?;
         if self.rows == 0 {
             return Ok(());
         }

@@ -9,7 +9,7 @@ use crate::model::{BillSubject, Billing, Money, ObservedPart, Reconciled, RunId,
 
 use super::chain::Link;
 use super::hash::Hash;
-use super::linked::follows;
+use super::provenance::follows;
 use super::read::Filter;
 use super::series::SeriesBook;
 use super::values::{at_least, before};

@@ -6,7 +6,7 @@ use crate::model::{ExceptionId, ExceptionState, Review};
 
 use super::chain::Link;
 use super::hash::Hash;
-use super::linked::follows;
+use super::provenance::follows;
 use super::{Ledger, LedgerError, Turn};
 
 /// As its index has it.

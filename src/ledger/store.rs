@@ -11,14 +11,14 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::clock;
 use crate::model::{ProcessIdentity, RunId, Timestamp};
 
-use super::beside::{Beside, LOG_LIMIT};
-use super::home::{self, LEDGER_FILE};
 use super::log;
+use super::own_run::Seat;
+use super::read_position::Watch;
 use super::schema::{self, Shape};
-use super::seat::Seat;
+use super::sqlite_files::{Beside, LOG_LIMIT};
+use super::state_folder::{self, LEDGER_FILE};
 use super::turn::Late;
 use super::values::moment;
-use super::watch::Watch;
 use super::{LedgerError, Turn};
 
 /// A connection to the ledger. Not shared between threads: each opens its own.
@@ -83,9 +83,9 @@ impl Ledger {
     /// Opens the ledger of a state folder for writing; makes both where they are missing, and brings an older ledger
     /// up to date. Any number of processes may do so at once.
     pub fn open(dir: &Path) -> Result<Self, LedgerError> {
-        home::prepare(dir)?;
+        state_folder::prepare(dir)?;
         let path = dir.join(LEDGER_FILE);
-        home::private_file(&path)?;
+        state_folder::private_file(&path)?;
         let mut conn = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         if conn.is_readonly("main")? {
             return Err(LedgerError::ReadOnly);
@@ -93,7 +93,7 @@ impl Ledger {
         if schema::shape(&conn, &path)? != Shape::Current || !is_wal(&conn)? {
             // The change to WAL and the first migration want the file alone; waiting for that is this lock's work,
             // because SQLite would rather answer "busy" than wait.
-            let _alone = home::creation_lock(dir)?;
+            let _alone = state_folder::creation_lock(dir)?;
             if !is_wal(&conn)? {
                 conn.pragma_update(None, "journal_mode", "WAL")?;
             }
@@ -169,7 +169,7 @@ impl Ledger {
     }
 
     fn in_folder(mut self, dir: &Path) -> Self {
-        self.sockets = Some(home::sockets(dir));
+        self.sockets = Some(state_folder::sockets(dir));
         self
     }
 

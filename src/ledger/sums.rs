@@ -6,11 +6,11 @@ use rusqlite::{Connection, params};
 
 use crate::model::{Dimension, Response, RunId, Slice, Sum, ThreadId, Timestamp};
 
-use super::parts::{self, Part, Parts, Scope};
 use super::read::Filter;
 use super::rows::usage::{SELECT, Stored};
 use super::series::SeriesBook;
 use super::values::{at_least, before, moment, work_class};
+use super::window_sums::{self, Part, Parts, Scope};
 use super::{Ledger, LedgerError, Turn};
 
 /// Tells the start of the piece of time (a day, a month in some zone) that a quarter of an hour belongs to, by the
@@ -93,7 +93,7 @@ impl Ledger {
 
     /// The same, one by one: there may be as many as there are threads.
     pub fn each_slice(&self, query: &SliceQuery<'_>, mut each: impl FnMut(Slice)) -> Result<(), LedgerError> {
-        let run = query.run.map(|run| parts::run_no(&self.conn, run.as_str())).transpose()?;
+        let run = query.run.map(|run| window_sums::run_no(&self.conn, run.as_str())).transpose()?;
         let run = match run {
             Some(None) => return Ok(()),
             found => found.flatten(),
@@ -108,7 +108,7 @@ impl Ledger {
             by_work: query.by_work,
             piece: query.piece,
         };
-        let mut found: Vec<(Part, Sum)> = parts::collect(&self.conn, &scope)?.into_iter().collect();
+        let mut found: Vec<(Part, Sum)> = window_sums::collect(&self.conn, &scope)?.into_iter().collect();
         found.sort_unstable_by_key(|(part, _)| *part);
         let mut names = Names::new(&self.conn);
         found.into_iter().try_for_each(|(part, sum)| {
@@ -182,14 +182,14 @@ impl Turn<'_> {
         let Some(narrow) = narrow(self.tx, &query, named(&Dimension::Run), named(&Dimension::Thread))? else {
             return Ok(Sum::default());
         };
-        let rows = named_rows(self.tx, &query, parts::collect(self.tx, &narrow)?)?;
+        let rows = named_rows(self.tx, &query, window_sums::collect(self.tx, &narrow)?)?;
         Ok(rows.into_iter().find(|row| row.values == values).map(|row| row.sum).unwrap_or_default())
     }
 }
 
 fn sums(conn: &Connection, query: &SumQuery<'_>) -> Result<Vec<SumRow>, LedgerError> {
     match narrow(conn, query, query.run.map(RunId::as_str), query.thread.map(ThreadId::as_str))? {
-        Some(scope) => named_rows(conn, query, parts::collect(conn, &scope)?),
+        Some(scope) => named_rows(conn, query, window_sums::collect(conn, &scope)?),
         None => Ok(Vec::new()),
     }
 }
@@ -211,8 +211,8 @@ fn narrow<'a>(
     run: Option<&str>,
     thread: Option<&str>,
 ) -> Result<Option<Scope<'a>>, LedgerError> {
-    let run_no = run.map(|run| parts::run_no(conn, run)).transpose()?;
-    let thread_no = thread.map(|thread| parts::thread_no(conn, thread)).transpose()?;
+    let run_no = run.map(|run| window_sums::run_no(conn, run)).transpose()?;
+    let thread_no = thread.map(|thread| window_sums::thread_no(conn, thread)).transpose()?;
     if run_no == Some(None) || thread_no == Some(None) {
         return Ok(None);
     }

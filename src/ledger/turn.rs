@@ -12,12 +12,12 @@ use super::calls;
 use super::chain::{self, HookChange, Link, ResponseEntry, ResponseKind};
 use super::figures;
 use super::hash::Hash;
+use super::own_run::Seat;
+use super::read_position::Watch;
 use super::rows::thread::ThreadRow;
-use super::seat::Seat;
 use super::usage::{self, Holder, Inserted};
 use super::values::{count, json};
-use super::watch::Watch;
-use super::work::{self, Told};
+use super::work::{self, ClassSource};
 
 /// One transaction, from its beginning to its commit. See [`super::Ledger::turn`].
 #[derive(Debug)]
@@ -107,7 +107,7 @@ impl Turn<'_> {
 
     /// These responses, as far as the ledger has them, are of this class of work from now on.
     pub fn classify(&self, class: WorkClass, responses: &[(ThreadId, ResponseKey)]) -> Result<(), LedgerError> {
-        work::classify(self.tx, Told::ByItsRun, responses.iter().map(|(thread, key)| (thread, key, class)))
+        work::classify(self.tx, ClassSource::ByItsRun, responses.iter().map(|(thread, key)| (thread, key, class)))
     }
 
     /// From here on this turn may write of its own run although that has ended: what was under way then has come to its

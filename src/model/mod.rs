@@ -1,11 +1,10 @@
 //! Pure. The nouns: what every stage talks about, and nothing that does anything.
 
-pub mod active;
+pub mod active_time;
 pub mod answer;
 pub mod attribution;
 pub mod brake;
 pub mod commit;
-pub mod counted;
 pub mod ending;
 pub mod event;
 pub mod exception;
@@ -14,7 +13,6 @@ pub mod file;
 pub mod grant;
 pub mod histogram;
 pub mod id;
-pub mod live;
 pub mod may_answer;
 pub mod money;
 pub mod notice;
@@ -28,6 +26,7 @@ pub mod registration;
 pub mod response;
 pub mod run;
 pub mod slice;
+pub mod snapshot;
 pub mod sum;
 pub mod threshold;
 pub mod token;
@@ -36,6 +35,7 @@ pub mod trial;
 pub mod under_way;
 pub mod unobserved;
 pub mod verb;
+pub mod with_unit;
 pub mod work;
 
 pub use answer::{Answer, AnswerWord, Subject};
@@ -51,7 +51,6 @@ pub use histogram::{HOOK_BOUNDS, Histogram, WAIT_BOUNDS};
 pub use id::{
     AgentName, AlertName, ApprovalId, BudgetName, ExceptionId, GateName, ModelId, ResponseKey, RunId, ThreadId,
 };
-pub use live::{Live, LiveAgent, LiveLimit, LivePool, RATE_FROM, RATE_OVER, Standing};
 pub use may_answer::MayAnswer;
 pub use money::Money;
 pub use notice::{Notice, NoticeKind, Whence};
@@ -68,6 +67,7 @@ pub use run::{
     scope_in_words,
 };
 pub use slice::Slice;
+pub use snapshot::{Live, LiveAgent, LiveLimit, LivePool, RATE_FROM, RATE_OVER, Standing};
 pub use sum::{Repriced, Sum};
 pub use threshold::{Threshold, part_of};
 pub use token::{Token, TokenHash};

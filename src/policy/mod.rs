@@ -6,7 +6,6 @@
 
 pub mod address;
 pub mod alert;
-pub mod amend;
 pub mod approvals;
 pub mod attribute;
 pub(crate) mod check;
@@ -14,6 +13,7 @@ pub mod command;
 pub mod cost;
 pub mod diagnostic;
 pub mod duration;
+pub mod edit;
 pub(crate) mod file;
 pub mod gate;
 pub mod gateway;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::freeze::{self, Members, Stillness, count, signal};
-use super::inspect::{code_mode_hosts, codex_processes};
+use super::proc_fs::{code_mode_hosts, codex_processes};
 use super::tree::{Process, alive};
 use super::wire::{How, Launch, Status};
 use crate::clock;

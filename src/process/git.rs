@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::model::CommitId;
 
-use super::ask::answer_of;
+use super::output_of::answer_of;
 
 /// The most that one question may be answered with.
 const MOST_BYTES: u64 = 64 << 20;

@@ -13,8 +13,8 @@ use nix::unistd::{ForkResult, Pid, fork};
 
 use super::error::ProcessError;
 use super::freeze::signal;
-use super::inbox::{FOR_GOVERN, set};
-use super::keeper::{self, Start, kill_everything};
+use super::guard_process::{self, Start, kill_everything};
+use super::signals::{FOR_GOVERN, set};
 use super::terminal::Terminal;
 use super::tree;
 use super::wire::{self, Leftovers, Numbered, Order, Report};
@@ -72,7 +72,7 @@ impl Guard {
         match forked {
             ForkResult::Child => {
                 drop(ours);
-                keeper::run(Start { socket: theirs, mask, terminal })
+                guard_process::run(Start { socket: theirs, mask, terminal })
             }
             ForkResult::Parent { child } => {
                 drop(theirs);
@@ -222,7 +222,7 @@ impl GuardHandle {
 /// Lets go of govern's own stdin, unless it is a terminal. To be called once an agent that inherits
 /// it was launched, so that whoever writes into it sees when the agent closes it.
 pub fn release_stdin() {
-    keeper::release_stdin();
+    guard_process::release_stdin();
 }
 
 fn wait_for(pid: i32) {

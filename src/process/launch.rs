@@ -45,7 +45,7 @@ pub(super) fn launch(launch: &Launch, mask: SigSet, stdin: Stdio) -> Result<i32,
     // and set SIGPIPE back to its default.
     let restore = move || -> std::io::Result<()> {
         mask.thread_set_mask()?;
-        super::fault::restore_file_limits()?;
+        super::file_signals::restore_file_limits()?;
         if session == Session::Own {
             nix::unistd::setsid()?;
         }

@@ -7,9 +7,9 @@ use nix::errno::Errno;
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::{PeerCredentials, PeerPidfd};
 
-use super::own::{own_identity, own_uid};
+use super::this_process::{own_identity, own_uid};
 use super::tree::{self, Above};
-use super::{held, marks, other_end};
+use super::{environment_marks, peer_before_6_5, pidfd};
 use crate::model::{Caller, Peer, ProcessIdentity, RunId};
 
 /// How often those above a process are looked at until two looks see the same.
@@ -27,18 +27,18 @@ pub fn peer_of(stream: BorrowedFd<'_>) -> Option<Peer> {
 fn caller(stream: BorrowedFd<'_>, pid: i32) -> Option<Caller> {
     let (process, is_peer) = match getsockopt(&stream, PeerPidfd) {
         Ok(process) => (Some(process), true),
-        Err(Errno::ENOPROTOOPT | Errno::EOPNOTSUPP | Errno::ENOSYS) => (held::open(pid), false),
+        Err(Errno::ENOPROTOOPT | Errno::EOPNOTSUPP | Errno::ENOSYS) => (pidfd::open(pid), false),
         // It has ended, and its number may be another's.
         Err(_) => return None,
     };
-    seen(pid, process.as_ref(), || is_peer || other_end::is_held_by(stream, pid))
+    seen(pid, process.as_ref(), || is_peer || peer_before_6_5::is_held_by(stream, pid))
 }
 
 /// What is seen of a process while it is held; nothing if it has ended by the end of that.
 fn seen(pid: i32, process: Option<&OwnedFd>, is_peer: impl FnOnce() -> bool) -> Option<Caller> {
     let Above { lineage, governed } = settled(pid)?;
     let proven = is_peer() && process.is_some();
-    let ended = process.is_some_and(|process| !held::lives(process));
+    let ended = process.is_some_and(|process| !pidfd::lives(process));
     (!ended).then_some(Caller { lineage, proven, governed })
 }
 
@@ -49,7 +49,7 @@ pub(super) fn settled(pid: i32) -> Option<Above> {
     for _ in 0..LOOKS {
         let now = tree::above(pid);
         if now == last {
-            last.governed = last.governed || marks::any_is_marked(&last.lineage);
+            last.governed = last.governed || environment_marks::any_is_marked(&last.lineage);
             return Some(last).filter(|above| !above.lineage.is_empty());
         }
         last = now;
@@ -82,8 +82,9 @@ pub fn is_supervisor_of(stream: BorrowedFd<'_>, supervisor: ProcessIdentity, run
         *seen == supervisor
             || (seen.started == supervisor.started && tree::number_inside(seen.pid) == Some(supervisor.pid))
     };
-    settled(pid)
-        .is_some_and(|now| now.lineage.first().is_some_and(is_it) && !marks::any_is_of(&now.lineage, run.as_str()))
+    settled(pid).is_some_and(|now| {
+        now.lineage.first().is_some_and(is_it) && !environment_marks::any_is_of(&now.lineage, run.as_str())
+    })
 }
 
 /// The number, from here, of this user's process that listens at the other end of this connection.
@@ -183,8 +184,8 @@ mod tests {
     #[test]
     fn where_the_kernel_tells_only_a_number_it_must_hold_the_other_end_still() {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let process = held::open(own());
-        let held_by_us = || other_end::is_held_by(ours.as_fd(), own());
+        let process = pidfd::open(own());
+        let held_by_us = || peer_before_6_5::is_held_by(ours.as_fd(), own());
         assert!(seen(own(), process.as_ref(), held_by_us).unwrap().proven);
         drop(theirs);
         assert!(!seen(own(), process.as_ref(), held_by_us).unwrap().proven);

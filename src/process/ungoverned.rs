@@ -4,14 +4,14 @@ use std::os::unix::fs::MetadataExt;
 
 use crate::model::ProcessIdentity;
 
-use super::{inspect, own, tree};
+use super::{proc_fs, this_process, tree};
 
 /// Those that talk to a model and that no agent started. One below another is its own matter, and not told apart.
 pub fn ungoverned_codexes() -> Vec<ProcessIdentity> {
-    let own = own::own_uid();
+    let own = this_process::own_uid();
     let is_own = |pid: i32| std::fs::metadata(format!("/proc/{pid}")).is_ok_and(|folder| folder.uid() == own);
     let all: Vec<tree::Process> = tree::all().into_iter().filter(|process| is_own(process.identity.pid)).collect();
-    let found = inspect::codex_processes(&all);
-    let alone = |pid: i32| inspect::codex_above(pid).is_none() && !tree::is_governed(pid);
+    let found = proc_fs::codex_processes(&all);
+    let alone = |pid: i32| proc_fs::codex_above(pid).is_none() && !tree::is_governed(pid);
     found.iter().map(|process| process.identity).filter(|identity| alone(identity.pid)).collect()
 }

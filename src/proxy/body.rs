@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::messages::News;
 use super::reader::Reader;
-use super::talk::News;
 use super::ticket::{Background, Ticket, fetched};
 use super::upstream::{Sent, Upstream};
 use crate::net::Line;

@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::talk::CodexAsks;
+use super::messages::CodexAsks;
 use crate::model::ThreadId;
 
 /// What it says of the turn (0.150 to 0.171).

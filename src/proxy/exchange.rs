@@ -13,14 +13,14 @@ use hyper::{Request, Response};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
-use super::asked::{Asked, with_usage};
+use super::access::{Token, is_meant};
 use super::body::{About, Body, Metered, Passing};
 use super::codex;
-use super::door::{Token, is_meant};
+use super::messages::{Ask, CodexAsks, News, Refused, Verdict};
 use super::path::Path;
 use super::reader::{Api, Reader};
-use super::refusal::{self, Told};
-use super::talk::{Ask, CodexAsks, News, Refused, Verdict};
+use super::refusal::{self, GatewayAnswer};
+use super::request_body::{Asked, with_usage};
 use super::ticket::{Background, Ticket};
 use super::upstream::{Failure, Sent, Upstream};
 use crate::model::Billing;
@@ -81,7 +81,11 @@ pub(super) async fn exchange(shared: Arc<Shared>, pid: Option<i32>, request: Req
     }
 }
 
-async fn exchanged(shared: &Arc<Shared>, pid: Option<i32>, request: Request<Incoming>) -> Result<Response<Body>, Told> {
+async fn exchanged(
+    shared: &Arc<Shared>,
+    pid: Option<i32>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, GatewayAnswer> {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     if !is_meant(host, shared.ours) {
         return Err(refusal::not_taken(421, "this is not the host that was asked for"));
@@ -153,7 +157,7 @@ async fn metered(
     asking: Asking<'_>,
     mut parts: http::request::Parts,
     body: Incoming,
-) -> Result<Response<Body>, Told> {
+) -> Result<Response<Body>, GatewayAnswer> {
     let whole = whole(body).await?;
     let plain = decoded(&parts.headers, &whole)?;
     let asked = plain.as_deref().unwrap_or(&whole);
@@ -224,7 +228,7 @@ async fn metered(
     Ok(answer(head, Body::Metered(Box::new(Metered::new(passing, reader, about)))))
 }
 
-async fn whole(body: Incoming) -> Result<Bytes, Told> {
+async fn whole(body: Incoming) -> Result<Bytes, GatewayAnswer> {
     match Limited::new(body, LARGEST).collect().await {
         Ok(whole) => Ok(whole.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
@@ -235,7 +239,7 @@ async fn whole(body: Incoming) -> Result<Bytes, Told> {
 }
 
 /// The text of a body that is packed; nothing of one that is not.
-fn decoded(headers: &HeaderMap, body: &[u8]) -> Result<Option<Vec<u8>>, Told> {
+fn decoded(headers: &HeaderMap, body: &[u8]) -> Result<Option<Vec<u8>>, GatewayAnswer> {
     let encoding = headers.get(header::CONTENT_ENCODING).map(|encoding| encoding.to_str().unwrap_or("?").trim());
     match encoding {
         None | Some("" | "identity") => Ok(None),
@@ -263,7 +267,10 @@ async fn sent_to(
     Ok((head, Passing::new(body, upstream, line)))
 }
 
-async fn forward(upstream: &Arc<Upstream>, request: Request<Sent>) -> Result<(http::response::Parts, Passing), Told> {
+async fn forward(
+    upstream: &Arc<Upstream>,
+    request: Request<Sent>,
+) -> Result<(http::response::Parts, Passing), GatewayAnswer> {
     sent_to(upstream, request).await.map_err(|failure| match failure {
         Failure::Unsent(error) | Failure::CutOff(error) => refusal::unreachable(&error.to_string()),
     })
@@ -308,7 +315,7 @@ fn answer(mut head: http::response::Parts, body: Body) -> Response<Body> {
     Response::from_parts(head, body)
 }
 
-fn own(told: Told) -> Response<Body> {
+fn own(told: GatewayAnswer) -> Response<Body> {
     let mut response = Response::new(Body::Own(Some(Bytes::from(told.body))));
     *response.status_mut() = StatusCode::from_u16(told.status).unwrap_or(StatusCode::BAD_GATEWAY);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(told.content_type));

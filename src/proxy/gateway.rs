@@ -16,9 +16,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
-use super::door::Token;
+use super::access::Token;
 use super::exchange::{OF_CODEX, Shared, exchange};
-use super::talk::News;
+use super::messages::News;
 use super::ticket::Background;
 use super::upstream::Upstream;
 use crate::net::Client;

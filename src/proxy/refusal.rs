@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::talk::Refused;
+use super::messages::Refused;
 
 /// A whole answer of the gateway's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct GatewayAnswer {
     /// The status.
     pub(super) status: u16,
     /// The kind of the body.
@@ -19,22 +19,26 @@ const JSON: &str = "application/json";
 
 /// The policy refuses it. The libraries raise a 402 at once, with all of it; Codex repeats every status but 400, and shows a
 /// plain text as it is.
-pub(super) fn refused(refused: &Refused, to_codex: bool) -> Told {
+pub(super) fn refused(refused: &Refused, to_codex: bool) -> GatewayAnswer {
     if to_codex {
         let body = format!("{}\n", refused.message);
-        return Told { status: 400, content_type: "text/plain; charset=utf-8", body };
+        return GatewayAnswer { status: 400, content_type: "text/plain; charset=utf-8", body };
     }
-    Told { status: 402, content_type: JSON, body: error("budget_exceeded", &refused.message, refused.rule.as_deref()) }
+    GatewayAnswer {
+        status: 402,
+        content_type: JSON,
+        body: error("budget_exceeded", &refused.message, refused.rule.as_deref()),
+    }
 }
 
 /// The server could not be reached, or broke off before it answered.
-pub(super) fn unreachable(why: &str) -> Told {
-    Told { status: 502, content_type: JSON, body: error("upstream_error", &format!("govern: {why}"), None) }
+pub(super) fn unreachable(why: &str) -> GatewayAnswer {
+    GatewayAnswer { status: 502, content_type: JSON, body: error("upstream_error", &format!("govern: {why}"), None) }
 }
 
 /// The request itself is one that the gateway does not take.
-pub(super) fn not_taken(status: u16, why: &str) -> Told {
-    Told { status, content_type: JSON, body: error("invalid_request_error", &format!("govern: {why}"), None) }
+pub(super) fn not_taken(status: u16, why: &str) -> GatewayAnswer {
+    GatewayAnswer { status, content_type: JSON, body: error("invalid_request_error", &format!("govern: {why}"), None) }
 }
 
 fn error(kind: &str, message: &str, param: Option<&str>) -> String {

@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use super::gateway::{Gateway, Setup, Upstreams};
-use super::talk::{News, Over, Refused, Verdict};
+use super::messages::{News, Over, Refused, Verdict};
 use crate::net::Client;
 
 /// Reads one message with a body of known length.

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::messages::{News, Over};
 use super::reader::Reader;
-use super::talk::{News, Over};
 use super::usage::Stage;
 use crate::model::Tokens;
 

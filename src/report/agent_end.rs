@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::budget::Amount;
 use super::run_rows::{RunRow, RunTally};
 use super::summary::Totals;
-use super::told::Told;
+use super::timeline::Entry;
 use crate::model::event::{AgentResult, EventKind, GOVERNOR, Moved};
 use crate::model::{AgentName, BudgetName, Event, ThreadId, ThreadInfo, Unit};
 
@@ -126,7 +126,7 @@ pub(super) struct Read<'a> {
     pub(super) threads: &'a [ThreadInfo],
     pub(super) rows: &'a [RunRow],
     pub(super) tally: &'a RunTally,
-    pub(super) told: &'a [Told],
+    pub(super) told: &'a [Entry],
     /// The agents of which part, or all, of what they spent could not be seen.
     pub(super) unobserved: &'a BTreeSet<&'a AgentName>,
     /// Nothing more will happen to any agent.

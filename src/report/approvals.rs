@@ -8,7 +8,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::answer::again;
 pub use super::answer::answer_text;
 use super::budget::Amount;
-use super::marks::{Billed, UNPRICED, marks};
+use super::footnotes::{Billed, UNPRICED, marks};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::status::without_silent;
 use super::summary::Totals;

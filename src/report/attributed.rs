@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use chrono_tz::Tz;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::marks::LACKING;
+use super::footnotes::LACKING;
 use super::page::{Cell, Column, Item, Page, Table, Tone};
-use super::round::{grouped, money_column};
+use super::rounding::{grouped, money_column};
 use super::text::{count, moment, rfc3339};
 use crate::model::{Attribution, Dimension, Money, Timestamp};
 

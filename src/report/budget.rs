@@ -3,11 +3,11 @@
 use chrono_tz::Tz;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::marks::UNSEEN;
-use super::outlook::{Forecast, Outlook, RULE};
+use super::footnotes::UNSEEN;
+use super::forecast::{Forecast, Outlook, RULE};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::plan_standing::{self, PlanStanding};
-use super::round::{Shown, credit_column, grouped, money_column, scaled_column, share_column, signed_count_column};
+use super::rounding::{Shown, credit_column, grouped, money_column, scaled_column, share_column, signed_count_column};
 use super::spawn_standing::SpawnStanding;
 use super::text::{ahead, moment, rfc3339};
 use crate::model::quantity::credits_exactly;

@@ -3,11 +3,11 @@
 //! They can be added up as they stand: down a column, at each level of an outline, and along a row, where `input`,
 //! `+cached`, `+written` and `+output` come to `tokens`.
 
-use super::kinds::Kind;
-use super::marks::{Billed, UNPRICED, UNSEEN, marks};
+use super::footnotes::{Billed, UNPRICED, UNSEEN, marks};
 use super::page::{Cell, Column, Tone};
-use super::round::{apportion_outline, grouped, money_outline, scale};
+use super::rounding::{apportion_outline, grouped, money_outline, scale};
 use super::summary::Totals;
+use super::token_kinds::Kind;
 
 /// Columns of figures, in the order of the rows they were made of.
 pub(super) struct Figures {
@@ -50,7 +50,7 @@ fn total_cell(text: &str) -> Cell {
 
 /// Whole units with their suffix; what is not zero but too small to show is `<1` of them, zero needs no suffix.
 fn scaled(exact: i128, shown: i128, suffix: &str) -> String {
-    if exact == 0 { "0".to_owned() } else { super::round::scaled(exact, shown, suffix) }
+    if exact == 0 { "0".to_owned() } else { super::rounding::scaled(exact, shown, suffix) }
 }
 
 /// A column for each kind, all in one scale, and one of all tokens, which is the sum of what the others show.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::agent_end::{AgentEnd, FleetEnd, PoolEnd, ThreadEnd};
-use super::marks::LACKING;
+use super::footnotes::LACKING;
 use super::page::{Cell, Column, Item, Page, Table, Tone};
-use super::round::{
+use super::rounding::{
     Shown, credit_column, money_column, money_outline, scaled_column, share_column, signed_count_column,
 };
 use super::summary::Totals;

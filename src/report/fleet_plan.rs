@@ -4,7 +4,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::budget::Amount;
 use super::page::{Cell, Column, Item, Page, Table, Tone};
-use super::round::{Shown, credit_column, money_column, scaled_column, signed_count_column};
+use super::rounding::{Shown, credit_column, money_column, scaled_column, signed_count_column};
 use super::text::count;
 use crate::model::{AgentName, BudgetName, ModelId, Money, Quantity, Registration, Unit};
 

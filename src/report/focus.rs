@@ -18,9 +18,9 @@ use std::collections::HashMap;
 use chrono_tz::Tz;
 
 use super::By;
-use super::by::Pieces;
-use super::kinds::Kind;
-use super::round::apportion;
+use super::group_by::Pieces;
+use super::rounding::apportion;
+use super::token_kinds::Kind;
 use crate::model::{Attribution, Basis, Billing, Cost, ModelId, Money, Response, ServiceTier, Timestamp, WorkClass};
 use crate::usage::price::{PriceTable, Rates};
 

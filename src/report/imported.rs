@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::page::{Item, Page, Tone};
-use super::round::grouped;
+use super::rounding::grouped;
 use super::text::{count, duration, size};
 use crate::model::{Guess, Repriced};
 

@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::model::Money;
 use crate::results::Results;
 use crate::results::pull::PullState;
-use crate::results::sum::{AFTER, Figure};
+use crate::results::totals::{AFTER, Figure};
 
 /// What came of each row of a summary, in their order, and of all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::page::{Cell, Column, Item, Page, Table, Tone};
-use super::round::{Shown, grouped, money_column, money_difference};
+use super::rounding::{Shown, grouped, money_column, money_difference};
 use super::text::{count, rfc3339};
 use crate::bill::{Comparison, Row, Stranger};
 use crate::model::reconciled::BillSource;

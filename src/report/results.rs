@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::By;
-use super::marks::{LACKING, UNPRICED, UNSEEN};
+use super::footnotes::{LACKING, UNPRICED, UNSEEN};
 use super::outputs::{Outputs, reasons};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
-use super::round::{grouped, money_column};
+use super::rounding::{grouped, money_column};
 use super::spend::notes_of;
 use super::summary::{Row, Summary, Totals};
 use super::text::moment;
 use crate::model::{Dimension, Money};
 use crate::results::Results;
 use crate::results::pull::PullState;
-use crate::results::sum::{Bound, Figure, Pulls, Rate};
+use crate::results::totals::{Bound, Figure, Pulls, Rate};
 
 /// So many rows a person looks through. Formats for programs have them all.
 const MOST_ROWS: usize = 1_000;
@@ -260,7 +260,7 @@ mod tests {
     use super::*;
     use crate::model::{CommitId, LineKind, Lines};
     use crate::results::Part;
-    use crate::results::sum::Amount;
+    use crate::results::totals::Amount;
     use crate::ui::Look;
 
     const NOTHING: &str = "nothing of its runs is recorded";

@@ -6,13 +6,13 @@ use chrono_tz::Tz;
 
 use super::agent_end::{FleetEnd, Read};
 use super::figures::Figures;
-use super::marks::{Billed, UNPRICED, notes};
+use super::footnotes::{Billed, UNPRICED, notes};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
-use super::round::{money_column, share_column};
+use super::rounding::{money_column, share_column};
 use super::run_rows::{RunRow, RunTally};
 use super::summary::{PriceStamp, Totals};
 use super::text::{between, count, duration, printable, shell_words};
-use super::told::{Told, told};
+use super::timeline::{Entry, told};
 use super::{BudgetStanding, SpawnStanding};
 use crate::model::event::EventKind;
 use crate::model::{
@@ -38,7 +38,7 @@ pub struct RunReport {
     /// Requests that were under way when an agent was ended, or whose answers broke off, and what they may have cost.
     pub in_flight: (u64, Money),
     /// What govern did and why.
-    pub told: Vec<Told>,
+    pub told: Vec<Entry>,
     /// The agents of which part, or all, of what they spent could not be seen.
     pub unobserved: BTreeSet<AgentName>,
     /// The person who stopped it, where one did.
@@ -248,7 +248,7 @@ impl RunReport {
 
     /// How it ended and what ended it, for whoever wants no more than that.
     pub fn last_word(&self) -> String {
-        let ends = |told: &&Told| !told.would && matches!(told.what.as_str(), "stopped" | "killed");
+        let ends = |told: &&Entry| !told.would && matches!(told.what.as_str(), "stopped" | "killed");
         // What a person did is in the headline, by whom and why.
         let because = self.told.iter().rfind(ends).filter(|_| self.stopped.is_none());
         let because = because.map(|told| format!(": {}", told.because)).unwrap_or_default();
@@ -362,7 +362,7 @@ impl RunReport {
     /// Why it was ended where neither a budget nor a person did it: a gate, say, or a model that is not allowed.
     pub(super) fn ended_because(&self) -> Option<&str> {
         let ended = matches!(self.info.outcome.as_deref(), Some("stopped" | "killed")) && self.info.rule.is_none();
-        let ends = |told: &&Told| matches!(told.what.as_str(), "stopped" | "killed" | "ended") && !told.would;
+        let ends = |told: &&Entry| matches!(told.what.as_str(), "stopped" | "killed" | "ended") && !told.would;
         self.told.iter().rev().find(ends).filter(|_| ended).map(|told| told.because.as_str())
     }
 

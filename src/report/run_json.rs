@@ -9,7 +9,7 @@ use super::run::{Handoff, RunReport};
 use super::run_rows::RunRow;
 use super::summary::Totals;
 use super::text::rfc3339;
-use super::told::Told;
+use super::timeline::Entry;
 use crate::model::{BudgetName, Money};
 
 #[derive(serde::Serialize)]
@@ -114,7 +114,7 @@ impl Serialize for RunRow {
     }
 }
 
-impl Serialize for Told {
+impl Serialize for Entry {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("at", &rfc3339(self.at))?;

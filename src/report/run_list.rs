@@ -3,11 +3,11 @@
 use chrono_tz::Tz;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::footnotes::{Billed, marks, notes};
 use super::json::counters;
-use super::marks::{Billed, marks, notes};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::resumes::{self, ResumesAt};
-use super::round::money_column;
+use super::rounding::money_column;
 use super::summary::Totals;
 use super::text::{between, duration, moment, rfc3339, shell_words};
 use crate::model::{BudgetName, RunInfo, Timestamp};

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use super::TrialReport;
 use super::approvals::{ApprovalReport, AskedRow};
 use super::budget::{BudgetReport, BudgetRow, OtherTime};
-use super::outlook::{Forecast, Outlook, Stretch};
+use super::forecast::{Forecast, Outlook, Stretch};
 use super::spawn_standing::SpawnStanding;
 use super::summary::Totals;
 use super::{

@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::page::{Cell, Column, Item, Page, Table, Tone};
-use super::round::grouped;
+use super::rounding::grouped;
 use super::text::{moment, rfc3339};
 use crate::compare::{Act, Amount, Saved};
 use crate::model::Money;
@@ -204,7 +204,7 @@ pub(super) mod tests {
     use super::super::sample;
     use super::*;
     use crate::ui::Look;
-    use crate::ui::checked::tables_are_readable;
+    use crate::ui::table_checks::tables_are_readable;
 
     pub(in crate::report) fn savings() -> Savings {
         let dollars = |text: &str| Money::parse_decimal(text).unwrap();

@@ -1,12 +1,12 @@
 //! Pure. A report of spend as a page.
 
 use super::By;
-use super::by::IMPORTED;
 use super::figures::Figures;
-use super::marks::{Billed, notes};
-use super::outline::{Line, MOST_LINES, has_gaps, lines, shown};
+use super::footnotes::{Billed, notes};
+use super::group_by::IMPORTED;
 use super::page::{Cell, Column, Item, Page, Table, Tone};
-use super::round::share_outline;
+use super::rounding::share_outline;
+use super::subtotals::{Line, MOST_LINES, has_gaps, lines, shown};
 use super::summary::{Summary, Totals};
 use super::text::moment;
 use crate::compare::Surprise;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use chrono_tz::Tz;
 
 use super::page::{Cell, Column, Item, Page, Table, Tone};
-use super::round::{grouped, money_column};
+use super::rounding::{grouped, money_column};
 use super::text::{clock, count};
-use super::told::Told;
+use super::timeline::Entry;
 use crate::compare::tools_by_cost::ToolCost;
 use crate::model::{Money, Response, ThreadId, Timestamp};
 
@@ -68,7 +68,7 @@ impl Lanes {
     }
 
     /// What was done in each piece of the time, such as `14:02:11 warned`; `None`: nothing.
-    pub fn done(&self, told: &[Told], zone: Tz) -> Vec<Option<String>> {
+    pub fn done(&self, told: &[Entry], zone: Tz) -> Vec<Option<String>> {
         let Some(span) = self.span else { return Vec::new() };
         let mut pieces: Vec<Option<String>> = vec![None; PIECES];
         for one in told.iter().filter(|one| one.is_decision()) {

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono_tz::Tz;
 
 use super::By;
-use super::by::Pieces;
+use super::group_by::Pieces;
 use super::outputs::Outputs;
-use super::round::apportion;
+use super::rounding::apportion;
 use super::savings::Savings;
-use super::told::Told;
+use super::timeline::Entry;
 use crate::compare::Surprise;
 use crate::model::{
     Basis, Billing, Cost, Guess, ModelId, Money, Response, RunId, Slice, Timestamp, Tokens, Unit, Unobserved,
@@ -174,7 +174,7 @@ pub struct Summary {
     /// The run, where the report is of one, and its outcome as `govern.run/1` spells it.
     pub run: Option<(RunId, Option<String>)>,
     /// What govern did in that run, and why.
-    pub decisions: Vec<Told>,
+    pub decisions: Vec<Entry>,
     /// What came of it, where that was asked for.
     pub results: Option<Outputs>,
     /// What govern's acts saved, where that was asked for.

@@ -114,7 +114,7 @@ pub fn rfc3339(at: Timestamp) -> String {
 
 /// `1 line`, `3 lines`.
 pub fn count(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", super::round::grouped(i128::from(number)), if number == 1 { one } else { many })
+    format!("{} {}", super::rounding::grouped(i128::from(number)), if number == 1 { one } else { many })
 }
 
 /// `640 B`, `1.2 MB`: powers of a thousand.

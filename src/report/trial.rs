@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use serde::Serialize;
 
 use super::page::{Cell, Column, Item, Page, Table, Tone};
-use super::round::{grouped, money_column, money_difference};
+use super::rounding::{grouped, money_column, money_difference};
 use super::text::{count, moment};
 use crate::model::event::{Answer, Decision};
 use crate::model::trial::{Deed, Spend, Trial, TriedRun, TriedStep};

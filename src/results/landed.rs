@@ -4,9 +4,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::default_branch::Trunk;
 use super::overlap::{Overlap, overlap};
 use super::patch::{Change, Patch};
-use super::trunk::Trunk;
 use crate::model::CommitId;
 
 /// How a commit came to the default branch.

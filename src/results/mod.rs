@@ -6,21 +6,21 @@
 
 pub mod blame;
 pub mod branch;
+pub mod deduplicate;
+pub mod default_branch;
 pub mod landed;
-pub mod once;
 pub mod overlap;
-pub mod part;
 pub mod patch;
 pub mod pull;
 pub mod reflog;
-pub mod sum;
-pub mod trunk;
+pub mod run_result;
+pub mod totals;
 
+pub use default_branch::Trunk;
 pub use landed::{Landing, Way};
-pub use part::{Fate, Fates, Work};
 pub use patch::{Change, Patch};
-pub use sum::{Figure, Part, Results};
-pub use trunk::Trunk;
+pub use run_result::{Fate, Fates, Work};
+pub use totals::{Figure, Part, Results};
 
 #[cfg(test)]
 mod tests;

@@ -4,21 +4,21 @@
 //! unknown fields are passed over, a field of an unexpected type counts as absent. What is
 //! refused is said to be: a line that is no JSON, and a spend record without its numbers.
 
-pub mod act;
-pub mod deed;
-mod exact;
-mod head;
+pub mod action;
+mod fast_path;
 mod limits;
 pub mod name;
-mod ran;
 mod read;
 pub mod record;
+mod skim;
+mod tool_end;
+pub mod turn_activity;
 mod wire;
 
-pub use act::{Act, ActKind, Change, act, patched};
-pub use deed::{Deed, DeedKind, Outcome};
+pub use action::{Deed, DeedKind, Outcome};
 pub use limits::Limits;
 pub use name::SessionName;
-pub use ran::{RanTool, ran};
 pub use read::{after_torn, broke_off, read, read_for_accounting};
 pub use record::{HistoryBase, Meta, Record, RecordKind, Refused, TierSetting};
+pub use tool_end::{RanTool, ran};
+pub use turn_activity::{Act, ActKind, Change, act, patched};

@@ -2,10 +2,10 @@
 
 use chrono::DateTime;
 
-use super::exact;
-use super::head::{self, Head, Passed, Purpose};
+use super::fast_path;
 use super::limits::Limits;
 use super::record::{HistoryBase, Meta, Record, RecordKind, Refused, TierSetting, USAGE, within};
+use super::skim::{self, Head, Passed, Purpose};
 use super::wire::{self, Either, Line, Nullable, Object, Payload, Text, Usage};
 use crate::model::{CommitId, ModelId, ThreadId, Timestamp, Tokens};
 
@@ -26,7 +26,7 @@ pub fn read_for_accounting(line: &[u8]) -> Result<Record, Refused> {
 /// A write that failed half-way (a full disk, a machine that went down) leaves no line feed, so that the next record
 /// is appended to what was torn, or to the zero bytes that a file system left there.
 pub fn after_torn(position: u64, line: &[u8]) -> Option<(u64, Record)> {
-    let start = head::last_start(line)?;
+    let start = skim::last_start(line)?;
     let record = read(line.get(start..)?).ok()?;
     Some((position.saturating_add(u64::try_from(start).ok()?), record))
 }
@@ -42,7 +42,7 @@ fn read_for(purpose: Purpose, line: &[u8]) -> Result<Record, Refused> {
             RecordKind::ToolOutput { call_id: (!call_id.is_empty()).then(|| call_id.to_owned()) }
         }
         Some(Passed::Other) => RecordKind::Other,
-        None => match exact::spend(&head) {
+        None => match fast_path::spend(&head) {
             Some(kind) => kind,
             None => return read_whole(line),
         },
@@ -90,7 +90,7 @@ fn refusal(error: &serde_json::Error, first: Option<&u8>) -> Refused {
 }
 
 fn moment(text: &str) -> Option<Timestamp> {
-    if let Some(at) = text.as_bytes().as_array().and_then(head::moment) {
+    if let Some(at) = text.as_bytes().as_array().and_then(skim::moment) {
         return Some(at);
     }
     DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc())

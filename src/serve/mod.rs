@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 
 use crate::clock;
 use crate::error::{Error, Result};
-use crate::gate::bell::{Bell, Ring, ring};
+use crate::gate::sender_wake::{Bell, Ring, ring};
 use crate::ledger::outbox::{self, Fate, Parcel};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::{RunInfo, RunProcess, Timestamp, Whence};

@@ -16,13 +16,13 @@ use crate::gate::socket::{self, Heard, Socket};
 use crate::model::{Answerer, Door, Peer};
 use crate::process::{self, Parent, Woken};
 use crate::turn::answers::{Agreed, Given, refused, waiting};
-use crate::turn::lives::lives;
+use crate::turn::is_live::lives;
 use crate::turn::login::own_login;
-use crate::turn::not_taken::NotTaken;
+use crate::turn::refused_answer::NotTaken;
 use crate::turn::tokens::{Says, believed};
-use crate::turn::wish::answer_of;
+use crate::turn::wanted_answer::answer_of;
 
-use super::{Alone, CALL, Held, REQUEST, Told, Words};
+use super::{Alone, CALL, Held, HookOutcome, REQUEST, Words};
 
 /// How often the ledger is asked whether others have written: a microsecond each time.
 const TICK: Duration = Duration::from_millis(100);
@@ -50,7 +50,7 @@ impl Alone<'_> {
                     }
                     Ok(_) | Err(_) => {
                         self.leave(Gone::Withdrawn)?;
-                        return Ok(Some(Held::Over(Told::Withdrawn)));
+                        return Ok(Some(Held::Over(HookOutcome::Withdrawn)));
                     }
                 },
                 () = tokio::time::sleep(next) => {

@@ -5,16 +5,16 @@
 //! and lives as long as that is held.
 
 mod active_time;
+mod activity;
 mod hold;
-mod judging;
+mod judge;
+mod open_files;
 mod session;
 mod standing;
 #[cfg(test)]
 mod tests;
-mod told;
-mod unasked;
-mod worked;
-mod written;
+mod unasked_tools;
+mod usage_reports;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -34,13 +34,13 @@ use crate::model::{AgentName, Attribution, Brake, Braked, ProcessIdentity, RunId
 use crate::policy::rule::Policy;
 use crate::process::Parent;
 use crate::turn::answers::Answers;
-use crate::turn::lives::lives;
-use crate::turn::not_taken::NotTaken;
+use crate::turn::is_live::lives;
+use crate::turn::refused_answer::NotTaken;
 use crate::turn::timers::Timers;
 use crate::usage::price::PriceTable;
 
-pub use worked::active;
-pub use written::read_unlimited;
+pub use activity::active;
+pub use open_files::read_unlimited;
 
 use session::Over;
 use standing::Stops;
@@ -91,7 +91,7 @@ pub struct Call {
 
 /// What comes of a hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum HookOutcome {
     /// Codex goes on.
     GoOn {
         /// But without this tool, and why.
@@ -217,13 +217,13 @@ enum How {
 ///
 /// # Errors
 /// Where the session file or the ledger fails. Nothing is to go on then that nobody records.
-pub fn attend(call: &Call, ledger: &mut Ledger, parent: &Arc<Parent>, again: bool) -> Result<Told, Error> {
+pub fn attend(call: &Call, ledger: &mut Ledger, parent: &Arc<Parent>, again: bool) -> Result<HookOutcome, Error> {
     ledger.start_run(call.run.clone(), call.codex);
     if again {
         let reading = session::read(call, ledger)?;
         let mut trial = Alone::new(call, ledger);
         trial.begin(&reading, How::Rehearsed)?;
-        if let Some(told @ (Told::Stop { .. } | Told::Wait { .. })) = trial.told() {
+        if let Some(told @ (HookOutcome::Stop { .. } | HookOutcome::Wait { .. })) = trial.told() {
             return Ok(told);
         }
     }
@@ -248,7 +248,7 @@ struct Words {
 /// How the wait of a hook ended.
 enum Held {
     /// That came of it.
-    Over(Told),
+    Over(HookOutcome),
     /// What it waited for may have come: the session is joined once more, as it stands now.
     Anew(Words),
 }
@@ -269,7 +269,7 @@ fn attend_once(call: &Call, ledger: &mut Ledger, parent: &Arc<Parent>, before: W
             None => {}
         }
     }
-    let told = alone.told().unwrap_or(Told::Withdrawn);
+    let told = alone.told().unwrap_or(HookOutcome::Withdrawn);
     Ok(Held::Over(alone.settle(told)?))
 }
 
@@ -311,18 +311,18 @@ impl<'a> Alone<'a> {
     }
 
     /// Records what comes of the hook for its whole session, before any of it is done.
-    fn settle(&mut self, told: Told) -> Result<Told, LedgerError> {
+    fn settle(&mut self, told: HookOutcome) -> Result<HookOutcome, LedgerError> {
         let Call { event, stays, .. } = *self.call;
         if event == HookEvent::SessionEnd {
             self.seal("ended")?;
         }
-        if let (Told::Stop { .. }, Some(asked)) = (&told, self.governor.waits_for_answer(&self.call.agent)) {
+        if let (HookOutcome::Stop { .. }, Some(asked)) = (&told, self.governor.waits_for_answer(&self.call.agent)) {
             self.ledger.turn(clock::now(), |turn| {
                 turn.adds_late();
                 turn.leave(asked, &lives).map(drop)
             })?;
         }
-        if let Told::Stop { because, kill, asks_first, again: false } = &told {
+        if let HookOutcome::Stop { because, kill, asks_first, again: false } = &told {
             match Stopping::at(event, stays, *asks_first, *kill) {
                 stopping if stopping.ends_codex(event) => self.seal(if *kill { "killed" } else { "stopped" })?,
                 // The tools beside it may end first.

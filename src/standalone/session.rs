@@ -9,10 +9,10 @@ use chrono::TimeDelta;
 use crate::clock;
 use crate::clocks::RECORD_WITHIN;
 use crate::codex::{self, HookEvent};
-use crate::decide::bar::BarTold;
+use crate::decide::barred::BarTold;
 use crate::decide::message::{Input, Phase};
 use crate::error::Error;
-use crate::import::{self, Named, Session, Told};
+use crate::import::{self, Named, ReadSession, Session};
 use crate::ledger::{Ended, Holder, Ledger, LedgerError, RunState, Turn};
 use crate::model::event::EventKind;
 use crate::model::{Event, ProcessIdentity, Response, ThreadId, Timestamp, WorkClass};
@@ -22,10 +22,10 @@ use crate::tail::Fingerprint;
 use crate::turn::hook::asked;
 use crate::turn::hook::lacks;
 
+use super::open_files::{self, Found, Written};
 use super::standing::{From, Standing, Stops};
-use super::unasked::RanTools;
-use super::written::{self, Found, Written};
-use super::{Call, told};
+use super::unasked_tools::RanTools;
+use super::{Call, usage_reports};
 
 /// How often the file is looked at meanwhile.
 const LOOK: Duration = Duration::from_millis(2);
@@ -42,7 +42,7 @@ pub(super) struct Reading {
 #[derive(Debug)]
 pub(super) struct Read {
     thread: ThreadId,
-    pub(super) told: Told,
+    pub(super) told: ReadSession,
     /// At least so far.
     pub(super) upto: Fingerprint,
     /// What of it is new of tools that ran.
@@ -115,7 +115,7 @@ impl Reading {
     fn alters(&mut self, thread: &ThreadId, name: &std::path::Path, how: Option<Alteration>) {
         if let Some(how) = how {
             self.altered.retain(|(known, _)| known != thread);
-            self.altered.push((thread.clone(), written::text_of(name, how)));
+            self.altered.push((thread.clone(), open_files::text_of(name, how)));
         }
     }
 
@@ -145,7 +145,7 @@ fn may_wait(event: HookEvent) -> bool {
     spends(event) || matches!(event, HookEvent::Stop | HookEvent::SubagentStop | HookEvent::SessionEnd)
 }
 
-fn told(call: &Call, found: &Found) -> Result<Option<Told>, Error> {
+fn told(call: &Call, found: &Found) -> Result<Option<ReadSession>, Error> {
     let session = Session {
         prices: &call.prices,
         unpriced: &call.policy.models.unpriced,
@@ -276,7 +276,7 @@ impl Stood {
         let Self { threads, seen, .. } = self;
         let live = threads.iter_mut().filter(|(_, known)| known.codex == call.codex && known.is_unanswered());
         for (thread, known) in live.filter(|_| call.event == HookEvent::SessionEnd) {
-            seen.push(told::cut_off(thread, known));
+            seen.push(usage_reports::cut_off(thread, known));
             known.admission.fails();
         }
     }
@@ -305,9 +305,9 @@ pub(super) fn stand(turn: &Turn<'_>, call: &Call, reading: &Reading, late: bool)
     let mut stood = Stood { threads, news: Vec::new(), seen: Vec::new(), altered: Vec::new(), ran: Vec::new() };
     let own = call.input.thread();
     if call.input.has_no_file() && !stood.threads.iter().any(|(thread, _)| *thread == own) {
-        let billing = Some(told::billing_of(call));
+        let billing = Some(usage_reports::billing_of(call));
         stood.threads.push((own.clone(), Standing { billing, ..Standing::new(PathBuf::new(), call.codex) }));
-        stood.seen.push(told::seen(call));
+        stood.seen.push(usage_reports::seen(call));
     }
     stood.is_altered(reading);
     if matches!(call.event, HookEvent::Stop | HookEvent::SubagentStop | HookEvent::SessionEnd) {
@@ -325,7 +325,7 @@ pub(super) fn stand(turn: &Turn<'_>, call: &Call, reading: &Reading, late: bool)
         let Some((_, standing)) = stood.threads.get_mut(at) else { continue };
         if *thread == own && !late {
             let cut_off = standing.codex != call.codex && told.responses.len() <= standing.seen;
-            stood.seen.extend((cut_off && standing.is_unanswered()).then(|| told::cut_off(thread, standing)));
+            stood.seen.extend((cut_off && standing.is_unanswered()).then(|| usage_reports::cut_off(thread, standing)));
             standing.taken_over(call.codex);
         }
         stood.ran.extend(standing.ran(thread, ran));
@@ -337,7 +337,7 @@ pub(super) fn stand(turn: &Turn<'_>, call: &Call, reading: &Reading, late: bool)
             };
             // Hooks tell of each response that has no name in a file that is in doubt.
             news.retain(|response| !(standing.doubted && standing.hears && response.key.is_place()));
-            let news = told::first_told(thread, standing, news, &mut stood.seen);
+            let news = usage_reports::first_told(thread, standing, news, &mut stood.seen);
             if standing.doubted {
                 news.iter().for_each(|response| standing.remember(response));
             }
@@ -351,7 +351,7 @@ pub(super) fn stand(turn: &Turn<'_>, call: &Call, reading: &Reading, late: bool)
         if is_anothers && late {
             return Ok(stood);
         }
-        stood.seen.extend((is_anothers && standing.is_unanswered()).then(|| told::cut_off(&own, standing)));
+        stood.seen.extend((is_anothers && standing.is_unanswered()).then(|| usage_reports::cut_off(&own, standing)));
         standing.taken_over(call.codex);
         standing.asks(call);
         if !spends(call.event) && may_wait(call.event) {
@@ -368,7 +368,7 @@ pub(super) fn stand(turn: &Turn<'_>, call: &Call, reading: &Reading, late: bool)
     Ok(stood)
 }
 
-fn seen(call: &Call, thread: &ThreadId, told: &Told) -> EventKind {
+fn seen(call: &Call, thread: &ThreadId, told: &ReadSession) -> EventKind {
     let meter = &told.meter;
     EventKind::ThreadSeen {
         thread: thread.clone(),
@@ -409,7 +409,7 @@ pub(super) fn pass(turn: &mut Turn<'_>, call: &Call) -> Result<(), LedgerError> 
     let lost = standing.named && !standing.admission.is_of(&asked) && !standing.admission.announces();
     if lost && standing.is_unanswered() {
         let (run, agent) = (call.run.clone(), Some(call.agent.clone()));
-        turn.append(&Event { at: clock::now(), run, agent, kind: told::cut_off(&own, &standing) })?;
+        turn.append(&Event { at: clock::now(), run, agent, kind: usage_reports::cut_off(&own, &standing) })?;
     }
     standing.passes(clock::now(), &asked, call.event == HookEvent::PreModelRequest);
     write(turn, &own, &standing)

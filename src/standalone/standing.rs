@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::codex::HookEvent;
 use crate::decide::admission::Admission;
-use crate::decide::bar::BarTold;
+use crate::decide::barred::BarTold;
 use crate::decide::message::{Asked, Phase};
-use crate::import::Told;
+use crate::import::ReadSession;
 use crate::model::event::Lifts;
 use crate::model::{Billing, BudgetName, ProcessIdentity, Response, ResponseKey, ServiceTier, ThreadId, Timestamp};
 use crate::rollout::RanTool;
@@ -17,8 +17,8 @@ use crate::usage::pairing::Pairing;
 
 use super::Call;
 use super::active_time::Worked;
-use super::unasked::{RanTools, ToolsAsked};
-use super::written::Before;
+use super::open_files::Before;
+use super::unasked_tools::{RanTools, ToolsAsked};
 
 /// How many of a thread's last responses foretell its next one.
 const RECENT: usize = 5;
@@ -210,7 +210,7 @@ impl Standing {
     }
 
     /// Takes what its file tells; says from which of its responses on they are news.
-    pub(super) fn read(&mut self, told: &Told, upto: &Fingerprint) -> From {
+    pub(super) fn read(&mut self, told: &ReadSession, upto: &Fingerprint) -> From {
         let before = self.seen.checked_sub(1).and_then(|last| told.responses.get(last));
         let goes_on = before.map(|response| &response.key) == self.last.as_ref();
         let from = if goes_on { From::Response(self.seen) } else { From::Beginning };

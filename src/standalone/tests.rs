@@ -114,7 +114,7 @@ impl Session {
     }
 
     /// A hook from its beginning to its end.
-    fn hook(&self, call: &Call, ledger: &mut Ledger) -> Option<Told> {
+    fn hook(&self, call: &Call, ledger: &mut Ledger) -> Option<HookOutcome> {
         ledger.start_run(call.run.clone(), call.codex);
         let reading = read(call, ledger).unwrap();
         let mut alone = Alone::new(call, ledger);
@@ -178,7 +178,7 @@ struct Coming<'a> {
     response: &'a str,
     alone: Alone<'a>,
     reading: Option<Reading>,
-    told: Option<Told>,
+    told: Option<HookOutcome>,
     steps: usize,
 }
 
@@ -239,16 +239,16 @@ fn what_comes_after_a_stop_is_added_and_its_codex_goes_no_further() {
     session.stop();
     let mut ledger = session.ledger();
     let mut hook = |event| session.hook(&session.call(event), &mut ledger);
-    assert!(matches!(hook(HookEvent::PreModelRequest), Some(Told::Stop { again: false, .. })));
-    assert!(matches!(hook(HookEvent::PreToolUse), Some(Told::Stop { again: true, .. })));
+    assert!(matches!(hook(HookEvent::PreModelRequest), Some(HookOutcome::Stop { again: false, .. })));
+    assert!(matches!(hook(HookEvent::PreToolUse), Some(HookOutcome::Stop { again: true, .. })));
     // Nothing is written for a hook that brings nothing.
     for event in [HookEvent::PostModelRequest, HookEvent::Stop, HookEvent::SessionEnd] {
-        assert!(matches!(hook(event), Some(Told::GoOn { .. })), "{event:?}");
+        assert!(matches!(hook(event), Some(HookOutcome::GoOn { .. })), "{event:?}");
         assert_eq!(session.ends(), (vec!["stopped".to_owned()], 0), "{event:?}");
     }
     session.answer("r1");
-    assert!(matches!(hook(HookEvent::SessionEnd), Some(Told::GoOn { .. })));
-    assert!(matches!(hook(HookEvent::UserPromptSubmit), Some(Told::Stop { again: true, .. })));
+    assert!(matches!(hook(HookEvent::SessionEnd), Some(HookOutcome::GoOn { .. })));
+    assert!(matches!(hook(HookEvent::UserPromptSubmit), Some(HookOutcome::Stop { again: true, .. })));
     assert_eq!(session.ends(), (vec!["stopped".to_owned(); 2], 0));
     assert_eq!(session.responses(), 2);
     assert!(session.is_intact());
@@ -263,7 +263,10 @@ fn another_codex_goes_on_and_hooks_of_the_one_before_take_nothing_from_it() {
     let own = process::own_identity().unwrap();
     let later = ProcessIdentity { started: own.started + 1, ..own };
     let prompt = session.call_of(HookEvent::UserPromptSubmit, later);
-    assert!(matches!(session.hook(&prompt, &mut ledger), Some(Told::GoOn { .. })), "the stop was for the one before");
+    assert!(
+        matches!(session.hook(&prompt, &mut ledger), Some(HookOutcome::GoOn { .. })),
+        "the stop was for the one before"
+    );
     assert!(session.hook(&session.call_of(HookEvent::PreModelRequest, later), &mut ledger).is_some());
     session.answer("r1");
     for event in [HookEvent::PostModelRequest, HookEvent::SessionEnd] {
@@ -308,7 +311,7 @@ fn a_hook_that_is_held_while_another_stops_the_session_stops_too() {
     session.stop();
     session.hook(&session.call(HookEvent::PreModelRequest), &mut other);
     alone.turn(VecDeque::new()).unwrap();
-    assert!(matches!(alone.told(), Some(Told::Stop { again: true, .. })));
+    assert!(matches!(alone.told(), Some(HookOutcome::Stop { again: true, .. })));
     alone.turn(VecDeque::from([Input::HookGone { hook: CALL, why: Gone::Withdrawn }])).unwrap();
     let approvals = session.ledger().approvals(false).unwrap();
     assert!(approvals.iter().all(|approval| approval.state == crate::model::ApprovalState::Withdrawn));
@@ -342,6 +345,6 @@ fn a_question_can_be_answered_while_its_session_is_paused_and_the_pause_holds_af
         assert_eq!(alone.told(), None, "{event:?}: paused still");
         session.brake(Brake::Continue);
         alone.turn(VecDeque::new()).unwrap();
-        assert!(matches!(alone.told(), Some(Told::GoOn { deny: None, .. })), "{event:?}: {:?}", alone.told());
+        assert!(matches!(alone.told(), Some(HookOutcome::GoOn { deny: None, .. })), "{event:?}: {:?}", alone.told());
     }
 }

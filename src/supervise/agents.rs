@@ -7,7 +7,7 @@ use crate::model::event::GOVERNOR;
 use crate::model::{AgentName, Attribution};
 
 use super::managed_agent::ManagedAgent;
-use super::plan::Planned;
+use super::run_plan::Planned;
 
 /// By their names.
 pub(super) struct Agents {

@@ -13,13 +13,13 @@ use crate::model::event::EventKind;
 use crate::model::{Unit, Unobserved};
 use crate::process;
 use crate::report::{BudgetStanding, SpawnStanding};
-use crate::turn::lives::lives;
+use crate::turn::is_live::lives;
 
 use super::agents::Agents;
 use super::journal::Journal;
 use super::managed_agent::Finished;
-use super::plan::EarlierEnd;
 use super::run::Run;
+use super::run_plan::EarlierEnd;
 use super::spawned::spawn_standings;
 use super::turns::Turns;
 

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use crate::model::Timestamp;
 
-use super::look::{COARSE, Since, look};
+use super::work_tree::{COARSE, Since, look};
 
 /// The files that differ from what is committed and were touched since then, relative to the
 /// repository's root; `None` without git, or where it takes too long. The work tree is the agent's: nothing that it configures is run.

@@ -12,8 +12,8 @@ use crate::model::event::{AgentResult, EventKind};
 use crate::model::{AgentName, Attribution, Money, ProcessIdentity, Registration, RunId, ThreadId};
 use crate::process::{Launch, Output, Session, Status, Stdin};
 
-use super::owners::AGENT;
-use super::plan::{Keep, Planned, Seat};
+use super::process_owners::AGENT;
+use super::run_plan::{Keep, Planned, Seat};
 
 /// What a routed or resumed agent is told: the one prompt that govern itself writes.
 pub const GO_ON: &str = "Go on with the task where you left off.";

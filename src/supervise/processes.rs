@@ -6,8 +6,8 @@ use crate::error::Error;
 use crate::model::{AgentName, Peer, ProcessIdentity};
 use crate::process::{self, Guard, Order, Process, Report};
 
-use super::owners::Owners;
-use super::seen::Seen;
+use super::process_owners::Owners;
+use super::process_scan::Seen;
 
 /// The guard of a run, and what it has started.
 pub(super) struct Processes {

@@ -17,7 +17,7 @@ use crate::model::event::{Answer, EventKind};
 use crate::model::{AgentName, ApprovalId};
 use crate::process;
 use crate::process::{Arrived, Guard, Inbox, Leftovers, ProcessError, Report, Terminal};
-use crate::proxy::talk::News as GatewayNews;
+use crate::proxy::messages::News as GatewayNews;
 use crate::tail::watch::Notice;
 use crate::turn::timers::Timers;
 
@@ -34,9 +34,9 @@ use super::managed_agent::{ManagedAgent, registered};
 use super::perform::adviser::{self, Advising};
 use super::perform::board::Board;
 use super::perform::output::{OFTEN, Output};
-use super::plan::{EarlierEnd, Outcome, Plan, Seat, Start};
 use super::processes::Processes;
 use super::run::Run;
+use super::run_plan::{EarlierEnd, Outcome, Plan, Seat, Start};
 use super::turns::Turns;
 
 /// Everything that a live run holds.

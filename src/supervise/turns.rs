@@ -8,16 +8,16 @@ use crate::decide::agents::lifecycle::State;
 use crate::decide::message::Input;
 use crate::decide::{Effect, Governor};
 use crate::error::Error;
-use crate::gate::bell::{Ring, ring};
+use crate::gate::sender_wake::{Ring, ring};
 use crate::ledger::{Holder, Ledger, LedgerError, Patience, Turn};
 use crate::model::event::EventKind;
 use crate::model::{AgentName, ApprovalId, Event, Money, Response, ResponseKey, RunId, ThreadId, UnderWay};
 use crate::process::Order;
 use crate::report::text::count;
 use crate::turn::books::NoBooks;
-use crate::turn::not_taken::NotTaken;
 use crate::turn::notices;
 use crate::turn::record::{elsewhere, handle};
+use crate::turn::refused_answer::NotTaken;
 
 use super::agents::Agents;
 use super::intake::gateway::Gateway;

@@ -12,10 +12,10 @@ use crate::gate::socket::{Call, Heard as Spoken};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{AgentName, ApprovalId};
 use crate::process::{self, Arrived, How, Order, Report, Status};
-use crate::proxy::talk::News as GatewayNews;
+use crate::proxy::messages::News as GatewayNews;
 use crate::report::text;
 use crate::turn::answers::{Agreed, Given, refused};
-use crate::turn::not_taken::NotTaken;
+use crate::turn::refused_answer::NotTaken;
 
 use super::core::Core;
 use super::intake::gateway::Gateway;

@@ -2,16 +2,16 @@
 
 pub mod cursor;
 pub mod fingerprint;
-pub mod held;
+pub mod free_space;
 pub mod locate;
 pub mod login;
-pub mod plan;
+pub mod open_file;
+pub mod plan_limits;
 pub mod session;
 pub mod settings;
-pub mod space;
 pub mod watch;
 
 pub use cursor::{Cursor, Progress};
 pub use fingerprint::Fingerprint;
-pub use held::{Alteration, Held, Whereabouts};
+pub use open_file::{Alteration, Held, Whereabouts};
 pub use watch::{Notice, WatchError, Watcher};

@@ -18,8 +18,8 @@ use notify::{Event, EventKind, INotifyWatcher, RecursiveMode, Watcher as _};
 
 pub use error::WatchError;
 
-use super::held::{Held, OWN_DESCRIPTORS};
 use super::locate::{DATE_LEVELS, archive_dir, entries, is_folder, is_session_file, sessions_dir};
+use super::open_file::{Held, OWN_DESCRIPTORS};
 
 /// What a watcher has to say.
 #[derive(Clone, Debug, PartialEq, Eq)]

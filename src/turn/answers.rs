@@ -14,9 +14,9 @@ use crate::policy::rule::Approvals;
 use crate::report::approvals::answer_text;
 
 use super::login::{own_login, started_by};
-use super::not_taken::NotTaken;
+use super::refused_answer::NotTaken;
 use super::tokens::{Says, Tokens};
-use super::wish::describe;
+use super::wanted_answer::describe;
 
 /// An answer to a question that waits.
 pub(crate) struct Given {

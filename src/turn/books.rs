@@ -10,7 +10,7 @@ use crate::ledger::{CallQuery, LedgerError, Turn};
 use crate::model::event::Answer;
 use crate::model::{AgentName, BudgetKey, Dimension, Grant, Money, RunId, Sum, ThreadId, Threshold, Timestamp, Unit};
 
-use super::lives::lives;
+use super::is_live::lives;
 
 /// The ledger in a turn. The governor is pure and takes no errors: the first one is kept, and the
 /// turn that met it is rolled back.

@@ -9,7 +9,7 @@ use crate::decide::agents::Agent;
 use crate::decide::message::{Asked, Judged, ToolCall, Wants};
 use crate::decide::models::not_allowed;
 use crate::gate::hook::HookInput;
-use crate::model::counted::counted;
+use crate::model::with_unit::counted;
 use crate::model::{AgentName, ModelId, RunId, ThreadId};
 use crate::policy;
 use crate::policy::gate::starts_sub_agents;

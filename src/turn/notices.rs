@@ -20,7 +20,7 @@ use crate::model::{
 };
 use crate::policy::notify::Redact;
 use crate::policy::rule::Refusal;
-use crate::report::told::told;
+use crate::report::timeline::told;
 
 use super::login::{own_login, started_by};
 

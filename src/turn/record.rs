@@ -12,9 +12,9 @@ use crate::model::{ApprovalState, Event, MayAnswer, RunId, Timestamp};
 
 use super::answers::may_answer;
 use super::books::TurnBooks;
-use super::lives::lives;
-use super::not_taken::NotTaken;
+use super::is_live::lives;
 use super::notices;
+use super::refused_answer::NotTaken;
 
 /// What came of one input.
 #[derive(Default)]

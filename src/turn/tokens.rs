@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::model::{Answerer, ApprovalId, Peer, Token, TokenHash};
 
-use super::not_taken::NotTaken;
+use super::refused_answer::NotTaken;
 
 /// So many wrong ones are told and noted within this time.
 const GUESSES: usize = 10;

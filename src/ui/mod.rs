@@ -2,17 +2,17 @@
 
 pub mod answer;
 pub mod board;
+mod foreign_output;
 pub mod layout;
 pub mod notice;
 pub mod progress;
 pub mod prompt;
 pub mod top;
-mod written;
 
 #[cfg(test)]
-pub(crate) mod checked;
-#[cfg(test)]
 mod pages;
+#[cfg(test)]
+pub(crate) mod table_checks;
 
 use std::io::IsTerminal;
 

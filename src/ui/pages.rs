@@ -3,7 +3,7 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::Look;
-use super::checked::tables_are_readable;
+use super::table_checks::tables_are_readable;
 use crate::model::trial::Trial;
 use crate::report::page::Block;
 use crate::report::{Page, StatusReport, bars, json, markdown, sample, spend};

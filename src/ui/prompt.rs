@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Look;
 use super::answer::Question;
-use super::written::Written;
+use super::foreign_output::Written;
 use crate::model::event::Answer;
 use crate::report::text::printable;
 
@@ -43,7 +43,7 @@ pub struct Prompt {
 
 /// How a question at the terminal ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum PromptEnd {
     /// Somebody answered.
     Answer(Answer),
     /// The terminal was closed, or Ctrl-D was typed: no answer will come from here.
@@ -77,7 +77,7 @@ impl Prompt {
         question: &Question,
         look: Look,
         mut others: watch::Receiver<Vec<String>>,
-    ) -> io::Result<Asked> {
+    ) -> io::Result<PromptEnd> {
         let mut again = false;
         'put: loop {
             let mut others_typed = !again;
@@ -103,10 +103,10 @@ impl Prompt {
                 };
                 let Some(line) = line else {
                     self.say("\n").await?;
-                    return Ok(Asked::Nobody);
+                    return Ok(PromptEnd::Nobody);
                 };
                 match question.parse(&line) {
-                    Ok(answer) => return Ok(Asked::Answer(answer)),
+                    Ok(answer) => return Ok(PromptEnd::Answer(answer)),
                     Err(mistake) => self.say(&format!("govern: {mistake}\n? ")).await?,
                 }
             }
@@ -276,7 +276,7 @@ mod tests {
                 (said, person)
             });
             let answer = prompt.ask(&sample(), Look::plain(80), alone()).await.unwrap();
-            assert_eq!(answer, Asked::Answer(Answer::Extend { amount: 2_000_000_000 }));
+            assert_eq!(answer, PromptEnd::Answer(Answer::Extend { amount: 2_000_000_000 }));
             let (said, _person) = typing.join().unwrap();
             assert!(said.contains("`yes` is no answer"), "{said}");
         });
@@ -292,7 +292,7 @@ mod tests {
                 person.write_all(b"s\n").unwrap();
                 person
             });
-            assert_eq!(prompt.ask(&sample(), Look::plain(80), alone()).await.unwrap(), Asked::Answer(Answer::Stop));
+            assert_eq!(prompt.ask(&sample(), Look::plain(80), alone()).await.unwrap(), PromptEnd::Answer(Answer::Stop));
             typing.join().unwrap();
         });
     }
@@ -339,7 +339,7 @@ mod tests {
                 person.write_all(b"s\n").unwrap();
                 (again, person)
             });
-            assert_eq!(prompt.ask(&sample(), Look::plain(80), others).await.unwrap(), Asked::Answer(Answer::Stop));
+            assert_eq!(prompt.ask(&sample(), Look::plain(80), others).await.unwrap(), PromptEnd::Answer(Answer::Stop));
             let (again, _person) = typing.join().unwrap();
             assert!(again.starts_with("\r\nalso open: govern approve 8\r\ngovern: $4.93"), "{again}");
         });
@@ -354,7 +354,7 @@ mod tests {
                 person.write_all(b"\x04").unwrap();
                 person
             });
-            assert_eq!(prompt.ask(&sample(), Look::plain(80), alone()).await.unwrap(), Asked::Nobody);
+            assert_eq!(prompt.ask(&sample(), Look::plain(80), alone()).await.unwrap(), PromptEnd::Nobody);
             typing.join().unwrap();
         });
     }
@@ -376,7 +376,7 @@ mod tests {
                 person.write_all(b"s\n").unwrap();
                 (before, person, agent)
             });
-            assert_eq!(prompt.ask(&sample(), Look::plain(80), alone()).await.unwrap(), Asked::Answer(Answer::Stop));
+            assert_eq!(prompt.ask(&sample(), Look::plain(80), alone()).await.unwrap(), PromptEnd::Answer(Answer::Stop));
             assert_eq!(typing.join().unwrap().0, "the end of its screen");
         });
     }

@@ -56,21 +56,21 @@
 //! it is not older than the run by its own time.
 
 mod identity;
+mod line_numbers;
 mod lineage;
-mod numbering;
 mod phase;
-mod unsaid;
+mod repeats;
 
 use crate::model::{Basis, Guess, ModelId, PlanWindow, ResponseKey, ServiceTier, ThreadId, Timestamp, Tokens};
 use crate::rollout::{Record, RecordKind, SessionName, TierSetting};
 
 use identity::Identities;
+use line_numbers::Numbering;
 pub use lineage::BURST;
 use lineage::Lineage;
-use numbering::Numbering;
 pub use phase::Phase;
 use phase::Pulse;
-use unsaid::Unsaid;
+use repeats::Unsaid;
 
 /// What of a file belongs to this run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

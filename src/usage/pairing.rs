@@ -76,7 +76,7 @@ pub struct Difference {
 
 /// What a telling comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum Paired {
     /// A response that counts under this key.
     New(ResponseKey),
     /// One that its record has told of; with the difference, if there is one.
@@ -191,14 +191,14 @@ impl Pairing {
     }
 
     /// Takes what a hook tells.
-    pub fn tell(&mut self, telling: &Telling) -> Told {
+    pub fn tell(&mut self, telling: &Telling) -> Paired {
         if !self.is_first(telling) {
-            return Told::Again;
+            return Paired::Again;
         }
         self.moved = true;
         let tokens = match telling.tokens {
-            _ if telling.failed => return Told::Failed,
-            None => return Told::Unsaid,
+            _ if telling.failed => return Paired::Failed,
+            None => return Paired::Unsaid,
             Some(tokens) => tokens,
         };
         let named = telling.response.as_ref().filter(|id| !id.is_empty());
@@ -207,7 +207,7 @@ impl Pairing {
         if telling.has_file
             && let Some(recorded) = self.recorded_as(named.map(String::as_str), &tokens)
         {
-            return Told::Known(differs(&recorded.key, recorded.tokens, tokens));
+            return Paired::Known(differs(&recorded.key, recorded.tokens, tokens));
         }
         let key = match named {
             Some(id) if telling.has_file => ResponseKey::new(id),
@@ -221,7 +221,7 @@ impl Pairing {
                 self.missed.push(key.clone());
             }
         }
-        Told::New(key)
+        Paired::New(key)
     }
 
     /// Takes a response that the session file tells of.
@@ -326,7 +326,7 @@ impl Pairings {
     }
 
     /// As [`Pairing::tell`].
-    pub fn tell(&mut self, thread: &ThreadId, telling: &Telling) -> Told {
+    pub fn tell(&mut self, thread: &ThreadId, telling: &Telling) -> Paired {
         self.threads.entry(thread.clone()).or_default().0.tell(telling)
     }
 

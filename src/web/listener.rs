@@ -16,8 +16,8 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
 use super::body::{Body, Sent};
+use super::endpoint::{Listener, Stream, Way};
 use super::host::{Takes, is_far, is_ours};
-use super::place::{Listener, Stream, Way};
 
 /// All that one connection may take: a scrape's own patience is ten seconds.
 const CONNECTION: Duration = Duration::from_secs(10);

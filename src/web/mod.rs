@@ -2,15 +2,15 @@
 
 pub mod body;
 pub mod doors;
+pub mod endpoint;
 pub mod host;
 pub mod listener;
-pub mod place;
 
 pub use hyper::body::Bytes;
 pub use hyper::header;
 
 pub use body::Body;
 pub use doors::{Doors, Entry};
+pub use endpoint::{Listener, Way, WhoSpeaks};
 pub use host::Takes;
 pub use listener::{Answer, Asked, serve};
-pub use place::{Listener, Way, WhoSpeaks};

@@ -13,9 +13,9 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Ledger, reviews};
 use crate::model::{BudgetName, Exception, ExceptionKind, ExceptionState, Quantity, Timestamp};
-use crate::policy::amend;
+use crate::policy::edit;
 use crate::policy::mistake::LayerText;
-use crate::report::change;
+use crate::report::diff;
 use crate::report::exceptions::ExceptionRow;
 use crate::report::text::printable_lines;
 
@@ -109,7 +109,7 @@ fn still_to_raise(one: &Exception, layers: &[LayerText], here: &Here<'_>) -> Res
 fn limit_of(one: &Exception, layers: &[LayerText]) -> Option<(usize, Range<usize>)> {
     let budget = one.budget.as_ref()?;
     let found = |(index, layer): (usize, &LayerText)| {
-        let (_, place) = amend::limit(&layer.text, budget, only_value(&one.scope)).ok()?;
+        let (_, place) = edit::limit(&layer.text, budget, only_value(&one.scope)).ok()?;
         Some((index, place))
     };
     layers.iter().enumerate().rev().find_map(found)
@@ -145,9 +145,9 @@ fn raised(layers: &[LayerText], budget: &BudgetName, scope: &str, by_amount: Qua
     let mut why = None;
     for layer in layers.iter().rev() {
         let Some(path) = &layer.path else { continue };
-        match amend::raised(&layer.text, budget, only_value(scope), by_amount) {
+        match edit::raised(&layer.text, budget, only_value(scope), by_amount) {
             Ok(after) => return Ok(Change { path: path.clone(), before: layer.text.clone(), after }),
-            Err(amend::NotAmended::NoBudget(_)) => {}
+            Err(edit::NotAmended::NoBudget(_)) => {}
             Err(not) => {
                 why.get_or_insert_with(|| format!("`{}`: {not}", path.display()));
             }
@@ -178,13 +178,13 @@ fn with_alert(layers: &[LayerText], part: &str, given: Option<&Path>, here: &Her
     let known = layers.iter().find(|layer| layer.path.as_deref() == Some(path.as_path()));
     let before = known.map(|layer| layer.text.clone()).unwrap_or_default();
     let start = if before.is_empty() { "version = 1\n" } else { before.as_str() };
-    Ok(Change { after: amend::with_part(start, part), before, path })
+    Ok(Change { after: edit::with_part(start, part), before, path })
 }
 
 impl Change {
     /// The file, and the lines that change.
     pub(super) fn shown(&self) -> String {
-        let lines = change::lines(&self.before, &self.after).join("\n");
+        let lines = diff::lines(&self.before, &self.after).join("\n");
         printable_lines(&format!("{}\n{lines}", self.path.display()))
     }
 

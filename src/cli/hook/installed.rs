@@ -17,16 +17,16 @@ use crate::decide::people::reach::Surroundings;
 use crate::gate::hook::{HookAnswer, blocked_prompt};
 use crate::gate::socket;
 use crate::import::Session;
-use crate::ledger::{Ledger, LedgerError, Pinned, home, state_home};
+use crate::ledger::{Ledger, LedgerError, Pinned, state_folder, state_home};
 use crate::model::{AgentName, ProcessIdentity, RunId};
 use crate::place;
 use crate::policy::attribute;
 use crate::policy::mistake::LayerText;
 use crate::policy::rule::Layer;
 use crate::process::{self, Parent, Woken};
-use crate::standalone::{self, Call, Stopping, Told};
+use crate::standalone::{self, Call, HookOutcome, Stopping};
 use crate::tail::{locate, session};
-use crate::turn::lives::lives;
+use crate::turn::is_live::lives;
 use crate::ui::Look;
 
 /// From this version on Codex asks before each request: 0.164, 0.165, 0.166, 0.169 and 0.171 were seen to, 0.160, 0.162 and
@@ -127,7 +127,7 @@ fn below_a_run(
     let ledger = Ledger::open_read_only(&folder).map_err(|error| error.to_string())?;
     let live = ledger.live_runs(&lives).map_err(|error| error.to_string())?;
     let run = live.iter().find(|run| run.process == supervisor).ok_or("the run above it cannot be found")?;
-    let sockets = home::socket_folder(&folder).map_err(|error| error.to_string())?;
+    let sockets = state_folder::socket_folder(&folder).map_err(|error| error.to_string())?;
     let socket = socket::path_of(&sockets, &run.id);
     // Only the outermost Codex has the run's own hooks: one below it may name the socket on its command line, too.
     let outermost = codex.filter(|codex| !process::is_nested_codex(codex.pid));
@@ -176,18 +176,18 @@ impl Attended<'_> {
             let told = match self.attend(&command, stays, again) {
                 Ok(told) => told,
                 Err(because) if self.hook.observe => return Ok(self.say(None, &[because], &[], stays)),
-                Err(because) => Told::Stop { because, kill: false, asks_first: self.asks_first(), again: false },
+                Err(because) => HookOutcome::Stop { because, kill: false, asks_first: self.asks_first(), again: false },
             };
             match told {
-                Told::Withdrawn => return Ok(String::new()),
-                Told::GoOn { deny, said, context } => return Ok(self.say(deny, &said, &context, stays)),
-                Told::Wait { because } => {
+                HookOutcome::Withdrawn => return Ok(String::new()),
+                HookOutcome::GoOn { deny, said, context } => return Ok(self.say(deny, &said, &context, stays)),
+                HookOutcome::Wait { because } => {
                     if because.is_some() && shown != because && !stays {
                         process::tell(self.codex.pid, &format!("govern: {}\n", because.as_deref().unwrap_or_default()));
                     }
                     shown = because;
                 }
-                Told::Stop { because, kill, asks_first, again } => {
+                HookOutcome::Stop { because, kill, asks_first, again } => {
                     match Stopping::at(self.hook.event, stays, asks_first, kill) {
                         Stopping::Said => return Ok(self.say(None, &[because], &[], stays)),
                         Stopping::Refused if self.hook.event == HookEvent::UserPromptSubmit => {
@@ -210,7 +210,7 @@ impl Attended<'_> {
     }
 
     /// Judges the hook as things stand now.
-    fn attend(&self, command: &[OsString], stays: bool, again: bool) -> Result<Told, String> {
+    fn attend(&self, command: &[OsString], stays: bool, again: bool) -> Result<HookOutcome, String> {
         let rules = runs::Rules { observe: self.hook.observe, ..runs::Rules::default() };
         let run = runs::run_of(&self.said.input.session_id);
         let state = self.state()?;
@@ -248,7 +248,7 @@ impl Attended<'_> {
         // Of a thread without a file nothing but this tells.
         let alone = self.said.input.has_no_file() && self.hook.event == HookEvent::PostModelRequest;
         let tells = matches!(self.hook.event, HookEvent::Stop | HookEvent::SubagentStop | HookEvent::SessionEnd);
-        let nothing = || Told::GoOn { deny: None, said: Vec::new(), context: Vec::new() };
+        let nothing = || HookOutcome::GoOn { deny: None, said: Vec::new(), context: Vec::new() };
         if !limits && !tells && !alone {
             return Ok(nothing());
         }
@@ -271,7 +271,7 @@ impl Attended<'_> {
             let read = path.map(|path| standalone::read_unlimited(&mut ledger, (self.codex, &thread, path), &session));
             // Without a limit nothing is kept from going on: `govern import` finds it later.
             let said = read.and_then(|read| read.unwrap_or_else(|error| Some(format!("not metered: {error}"))));
-            return Ok(Told::GoOn { deny: None, said: said.into_iter().collect(), context: Vec::new() });
+            return Ok(HookOutcome::GoOn { deny: None, said: said.into_iter().collect(), context: Vec::new() });
         }
         let (_, too_fresh) = runs::fresh_budgets(&policy, &ledger, &run).map_err(|error| error.to_string())?;
         if let Some(refusal) = too_fresh {
@@ -302,7 +302,7 @@ impl Attended<'_> {
                 channel,
             }
             .nobody(),
-            sockets: home::socket_folder(&state).map_err(|error| error.to_string())?,
+            sockets: state_folder::socket_folder(&state).map_err(|error| error.to_string())?,
             codex_home: locate::codex_home(env),
         };
         standalone::attend(&call, &mut ledger, &self.parent, again).map_err(|error| error.to_string())

@@ -15,7 +15,7 @@ use crate::model::{Dimension, Timestamp, Unit};
 use crate::policy::duration;
 use crate::policy::rule::{Calendar, Policy, Window};
 use crate::process;
-use crate::report::outlook::Forecast;
+use crate::report::forecast::Forecast;
 
 /// The exposition; a mistake of the policy is an error.
 pub(super) fn strict(here: &Here<'_>, policy: Option<&Path>) -> Result<String> {

@@ -17,7 +17,7 @@ use crate::report::action::Action;
 use crate::report::overview::agent::{AgentKey, AgentLook, SPEND_OVER};
 use crate::report::overview::spent::Spent;
 use crate::report::summary::Totals;
-use crate::report::told::told;
+use crate::report::timeline::told;
 
 /// So many entries of a run's chain are looked through for one agent: what came before is the audit's to tell.
 const ENTRIES: u32 = 400;

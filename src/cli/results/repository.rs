@@ -5,17 +5,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::cut::{Cut, SHALLOW};
-use super::kept::{Known, Stands};
+use super::shallow::{Cut, SHALLOW};
+use super::standing_lines::{Known, Stands};
 use crate::model::{Commit, CommitId, Timestamp};
 use crate::process::git::{Question, Repository};
 use crate::results::branch::{DefaultBranch, Tip, default_branch};
+use crate::results::deduplicate::{Claim, counts};
 use crate::results::landed::{Series, Sought, by_history, by_lines, by_patch, take_back_by_patch};
-use crate::results::once::{Claim, counts};
 use crate::results::overlap::{only_restores, removed_by, takes_back};
-use crate::results::part::{Counts, DAY, Fate, Fates, NOT_FETCHED, younger};
 use crate::results::patch::{Change, changes};
-use crate::results::sum::{AFTER, Figure, Unit};
+use crate::results::run_result::{Counts, DAY, Fate, Fates, NOT_FETCHED, younger};
+use crate::results::totals::{AFTER, Figure, Unit};
 use crate::results::{Landing, Patch, Trunk, Way};
 
 /// So many commits are asked for at once.

@@ -10,8 +10,8 @@ use crate::error::Result;
 use crate::ledger::{Filter, Ledger, SliceQuery};
 use crate::model::{AgentName, Money, RunId, Slice, ThreadId, Timestamp, WorkClass};
 use crate::report::By;
-use crate::report::by::Pieces;
-use crate::results::sum::Amount;
+use crate::report::group_by::Pieces;
+use crate::results::totals::Amount;
 
 /// The values of a row.
 pub(super) type Key = Vec<Option<String>>;

@@ -15,7 +15,7 @@ use crate::model::{
 };
 use crate::place::checkout;
 use crate::report::sample;
-use crate::results::part::{NOT_FETCHED, younger};
+use crate::results::run_result::{NOT_FETCHED, younger};
 use crate::ui::Look;
 
 mod once;
@@ -462,7 +462,7 @@ fn a_session_that_nobody_governed_is_read_from_the_log_of_its_tree_if_that_is_st
     };
     let commits = |session: &sessions::Session| {
         let logs = &mut Logs::new(clock::monotonic() + RESULTS_WITHIN);
-        logs::of_session(&"root".into(), session, logs).and_then(|tree| tree.commits).map(|commits| commits.len())
+        reflogs::of_session(&"root".into(), session, logs).and_then(|tree| tree.commits).map(|commits| commits.len())
     };
     assert_eq!(commits(&session(before.clone(), ("10:00", "11:00"))), Ok(1));
     assert_eq!(commits(&session(before.clone(), ("10:00", "10:20"))), Ok(0));

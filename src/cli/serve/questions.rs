@@ -5,7 +5,7 @@ use crate::cli::here::Here;
 use crate::error::Result;
 use crate::gate::message::{Message, Reply};
 use crate::gate::socket::{self, SocketError};
-use crate::ledger::{Ledger, LedgerError, home, outbox};
+use crate::ledger::{Ledger, LedgerError, outbox, state_folder};
 use crate::model::notice::{NOTICE_SCHEMA, NoticeQuestion};
 use crate::model::{Approval, ApprovalId, ApprovalState, Notice, NoticeKind, RunInfo, Subject};
 use crate::report::html::question::Shown;
@@ -124,7 +124,7 @@ fn say(
     message: &Message,
     here: &Here<'_>,
 ) -> Result<std::result::Result<String, String>> {
-    let sockets = home::socket_folder(&here.state_folder()?)?;
+    let sockets = state_folder::socket_folder(&here.state_folder()?)?;
     let mut why = "nobody waits for an answer any more: the run is over".to_owned();
     for run in ledger.waiting_for(id)? {
         let info = ledger.find_run(run.as_str())?;
@@ -140,7 +140,7 @@ fn say(
 
 /// All that wait for the same answer look at once.
 fn wake_all(ledger: &Ledger, id: ApprovalId, here: &Here<'_>) -> Result<()> {
-    let sockets = home::socket_folder(&here.state_folder()?)?;
+    let sockets = state_folder::socket_folder(&here.state_folder()?)?;
     for run in ledger.waiting_for(id)? {
         // One that is gone needs no waking; nothing that is said to this is believed.
         let _gone = socket::call(&sockets, &run, &Message::Wake, &|_, _| true);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::counted::counted;
 use crate::model::event::EventKind;
+use crate::model::with_unit::counted;
 use crate::model::{AgentName, Cost, ModelId, Money, Response, ThreadId, Tokens, Verb};
 
 use super::super::Quote;

@@ -1,8 +1,8 @@
 //! Pure. The agents of a run: all that there are, by their ids.
 
 mod agent;
-mod at_gate;
 mod clock;
+mod gate_state;
 pub(super) mod ids;
 pub mod lifecycle;
 mod requests;

@@ -14,19 +14,19 @@ use crate::decide::accounts::{Accounts, Spenders, minutes};
 use crate::decide::agents::Agents;
 use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::lifecycle::{Happening, Intent};
-use crate::decide::bar::barring;
+use crate::decide::barred::barring;
 use crate::decide::context::Context;
 use crate::decide::discretion::choosing;
 use crate::decide::discretion::choosing::Weighed;
+use crate::decide::evaluate::crossings::{passed, passed_mild};
 use crate::decide::evaluate::due::{Due, Source};
 use crate::decide::evaluate::effective::Effective;
-use crate::decide::evaluate::passed::{passed, passed_mild};
 use crate::decide::evaluate::steer::telling;
 use crate::decide::evaluate::throttle::requests;
-use crate::decide::evaluate::{alarms, alert_question, binding, effective, fired, wrap_up};
+use crate::decide::evaluate::{alarms, alert_question, binding, effective, rearm, wrap_up};
 use crate::decide::headroom::{hold, waiting};
 use crate::decide::message::{Effect, Effects};
-use crate::decide::people::{composing, ending, permission};
+use crate::decide::people::{compose, permission, released};
 use crate::decide::transition;
 
 /// Looks at an agent, and at all that share an account with it.
@@ -138,7 +138,7 @@ pub(in crate::decide) fn judge_all(
         if !accounts.concerns(&Spenders::of(cx.fixed, agents), id, who) || accounts[id].is_past(cx.now.wall) {
             continue;
         }
-        fired::roll(cx, agents, accounts, id);
+        rearm::roll(cx, agents, accounts, id);
         let due = judge_one(cx, agents, accounts, effects, who, id);
         let beside = due.as_ref().and_then(|due| throttle_beside(cx, agents, accounts, who, id, due));
         found.extend(due.into_iter().chain(beside));
@@ -326,7 +326,7 @@ pub(in crate::decide) fn decide(
             Verb::Warn | Verb::Route | Verb::Ask | Verb::Stop | Verb::Kill => {}
         }
     }
-    let question = if first.verb == Verb::Ask { composing::compose(cx, agents, accounts, who, first) } else { None };
+    let question = if first.verb == Verb::Ask { compose::compose(cx, agents, accounts, who, first) } else { None };
     let agent = &mut agents[who];
     agent.because.clone_from(&first.because);
     if rung.is_some() {
@@ -343,9 +343,9 @@ pub(in crate::decide) fn decide(
             // A tool that runs on spends minutes.
             let spares = !binding.iter().any(|due| due.verb.is_hard() && binding::counts_minutes(accounts, due.source));
             agents[who].spares_tools = spares;
-            ending::end_held_or_running(cx, agents, accounts, effects, who, Intent::Stop);
+            released::end_held_or_running(cx, agents, accounts, effects, who, Intent::Stop);
         }
-        Verb::Kill => ending::end_held_or_running(cx, agents, accounts, effects, who, Intent::Kill),
+        Verb::Kill => released::end_held_or_running(cx, agents, accounts, effects, who, Intent::Kill),
     }
 }
 

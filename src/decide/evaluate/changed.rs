@@ -44,7 +44,7 @@ fn price(cx: &Context<'_>, agent: &Agent) -> Option<String> {
     }
     let differs = (now.nanos().saturating_sub(then.nanos())).saturating_abs().saturating_mul(LEAST) >= then.nanos();
     let factor = times(now, then).filter(|_| differs)?;
-    let answers = crate::model::counted::counted(answers, "first answer", "first answers");
+    let answers = crate::model::with_unit::counted(answers, "first answer", "first answers");
     Some(format!(
         "the same work costs {factor}: {answers} of `{model}` cost {then} in its last runs, and {now} by today's prices"
     ))

@@ -1,6 +1,6 @@
 //! Pure. What an agent's alerts look at, and whether something is over its mark now.
 
-mod marks;
+mod thresholds;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::policy::rule::Evidence;
 use crate::decide::accounts::account::amount;
 use crate::decide::evaluate::alerts::AlertId;
 
-pub(in crate::decide) use marks::{ahead, over, reached};
+pub(in crate::decide) use thresholds::{ahead, over, reached};
 
 /// The part of a window, or of a registered time, that must have passed before a pace is told from a start: one in this
 /// many. Until then as much may be spent as at its end.

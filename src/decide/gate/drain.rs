@@ -2,26 +2,26 @@
 
 use crate::clocks::DRAIN_WITHIN;
 
+use crate::decide::action_ids;
 use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::lifecycle::{Intent, State};
 use crate::decide::agents::{Agent, Agents};
 use crate::decide::context::Context;
 use crate::decide::headroom::waiting;
 use crate::decide::message::{Effect, Effects, Timer};
-use crate::decide::requested;
 
 /// A stop waits at the gate, if something is under way.
 pub(in crate::decide) fn drain(agents: &mut Agents, effects: &mut Effects, who: AgentId) {
     let agent = &mut agents[who];
     (agent.gate.draining, agent.gate.drain_told) = (true, false);
     let tools = agent.in_flight() == 0;
-    requested::request(
+    action_ids::request(
         agents,
         effects,
         who,
         if tools { "wait for the tools under way" } else { "wait for the answers under way" },
     );
-    requested::outcome(agents, effects, who, true, "at the gate");
+    action_ids::outcome(agents, effects, who, true, "at the gate");
 }
 
 /// What may still go on was let go: the stop waits for it, or for nothing any more.
@@ -46,7 +46,7 @@ pub(in crate::decide) fn settle_drain(cx: &Context<'_>, agents: &mut Agents, eff
 fn end_drain(agents: &mut Agents, effects: &mut Effects, who: AgentId) {
     let Some(agent) = draining(agents, who) else { return };
     agent.gate.draining = false;
-    requested::request(agents, effects, who, "freeze");
+    action_ids::request(agents, effects, who, "freeze");
     effects.push(Effect::Freeze(agents.name(who).clone()));
 }
 

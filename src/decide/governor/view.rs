@@ -13,14 +13,14 @@ use crate::decide::accounts::account::{Account, Books};
 use crate::decide::accounts::pool::Allotments;
 use crate::decide::agents::Agent;
 use crate::decide::agents::lifecycle::State;
-use crate::decide::bar::{BarTold, barring};
+use crate::decide::barred::{BarTold, barring};
 use crate::decide::evaluate::binding;
 use crate::decide::message::{Moment, Question};
 use crate::decide::observe::{Observed, watching};
 use crate::decide::past_refusal::{self, StartedBy};
 use crate::decide::people::lift::lifting;
 use crate::decide::people::permission::{Lifting, NotAllowed, how_far, may_be_lifted};
-use crate::decide::people::{approvals, composing};
+use crate::decide::people::{approvals, compose};
 use crate::decide::snapshot;
 
 impl Governor {
@@ -181,7 +181,7 @@ impl Governor {
         if let Some((question, _)) = &agent.ahead {
             return Err(format!("it is asked already: {}", question.text));
         }
-        let Some(account) = composing::account_ahead(&self.accounts, now, agent.id, budget, by_amount) else {
+        let Some(account) = compose::account_ahead(&self.accounts, now, agent.id, budget, by_amount) else {
             return Err(self.counts_none(agent, budget, by_amount));
         };
         // What answers gave before is looked at when one comes: nobody may give so much even now.

@@ -11,7 +11,7 @@ use crate::decide::context::Context;
 use crate::decide::evaluate::budgets;
 use crate::decide::message::{Effect, Effects, Timer, Works};
 use crate::decide::observe::Observed;
-use crate::decide::people::ending;
+use crate::decide::people::released;
 
 /// A Codex runs in the agent's tree.
 pub(in crate::decide) fn codex_seen(
@@ -205,7 +205,7 @@ pub(in crate::decide) fn unobservable(
     what: String,
 ) {
     if accounts.enforces() {
-        ending::stop_because(
+        released::stop_because(
             cx,
             agents,
             accounts,
@@ -236,7 +236,7 @@ pub(in crate::decide) fn uncounted(
     if cx.policy.counts_by_hooks() {
         let because =
             format!("{what}, so its tool calls and sub-agents cannot be counted: under a limit on them it is stopped");
-        ending::stop_because(cx, agents, accounts, effects, who, because);
+        released::stop_because(cx, agents, accounts, effects, who, because);
     }
 }
 
@@ -250,7 +250,7 @@ pub(in crate::decide) fn altered(
     what: String,
 ) {
     if accounts.enforces() {
-        ending::stop_because(
+        released::stop_because(
             cx,
             agents,
             accounts,

@@ -8,14 +8,14 @@ use crate::decide::accounts::{Accounts, Spenders, minutes};
 use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::lifecycle::{Intent, State};
 use crate::decide::agents::{Agents, Hold};
-use crate::decide::calls::tool_answers;
 use crate::decide::context::Context;
 use crate::decide::evaluate::due::Source;
-use crate::decide::evaluate::{alert_question, binding, budgets, effective, fired};
+use crate::decide::evaluate::{alert_question, binding, budgets, effective, rearm};
 use crate::decide::headroom::hold;
 use crate::decide::message::{About, Effect, Effects, Question};
 use crate::decide::people::lift::lifting;
-use crate::decide::people::{composing, ending};
+use crate::decide::people::{compose, released};
+use crate::decide::tool_gates::answered;
 use crate::decide::{request_gates, transition};
 
 pub(in crate::decide) fn answered(
@@ -27,7 +27,7 @@ pub(in crate::decide) fn answered(
     answer: &Answer,
     (by, reason): (&str, Option<&str>),
 ) {
-    if tool_answers::call_answered(cx, agents, accounts, effects, approval, answer, (by, reason)) {
+    if answered::call_answered(cx, agents, accounts, effects, approval, answer, (by, reason)) {
         return;
     }
     let Some(question) = agents.question(approval).cloned() else { return };
@@ -83,8 +83,8 @@ pub(in crate::decide) fn obey(
                 release_or_ask_again(cx, agents, accounts, effects, who);
             }
             Answer::Route => route_or_ask_again(cx, agents, accounts, effects, who),
-            Answer::Refuse | Answer::Stop => ending::end_held(cx, agents, accounts, effects, who, Intent::Stop),
-            Answer::Kill => ending::end_held(cx, agents, accounts, effects, who, Intent::Kill),
+            Answer::Refuse | Answer::Stop => released::end_held(cx, agents, accounts, effects, who, Intent::Stop),
+            Answer::Kill => released::end_held(cx, agents, accounts, effects, who, Intent::Kill),
         }
     }
 }
@@ -126,7 +126,7 @@ pub(in crate::decide) fn release_or_ask_again(
     effects: &mut Effects,
     who: AgentId,
 ) {
-    ending::unhold(agents, who);
+    released::unhold(agents, who);
     let agent = &mut agents[who];
     if !agent.waits_for_room() {
         agent.room = None;
@@ -140,7 +140,7 @@ pub(in crate::decide) fn release_or_ask_again(
     if !hard && hold::stays_for_room(cx, agents, accounts, effects, who) {
         // Others' claims stand in its way, and nothing is asked about those yet.
     } else if !hard {
-        ending::go_on(cx, agents, accounts, effects, who);
+        released::go_on(cx, agents, accounts, effects, who);
     } else if agents[who].state == State::Held {
         transition::ask(agents, effects, who);
     }
@@ -164,7 +164,7 @@ pub(in crate::decide) fn release_who_fits(
             release_or_ask_again(cx, agents, accounts, effects, who);
         }
     }
-    composing::arm_window_end(cx, agents, accounts, effects);
+    compose::arm_window_end(cx, agents, accounts, effects);
 }
 
 /// The step that holds an agent, or a severer one of its budget, applies still.
@@ -180,7 +180,7 @@ pub(in crate::decide) fn still_applies(
         Source::Alert(alert) => return alert_question::alert_applies(cx, agents, who, alert),
     };
     minutes::count(accounts, cx, &Spenders::of(cx.fixed, agents));
-    fired::roll(cx, agents, accounts, account);
+    rearm::roll(cx, agents, accounts, account);
     let standing = accounts.standing(cx, &Spenders::of(cx.fixed, agents), account, who);
     let found = &accounts[account];
     let standing = Standing { fired: step.before(), ..standing };
@@ -196,7 +196,7 @@ pub(in crate::decide) fn deadline(
     effects: &mut Effects,
     approval: ApprovalId,
 ) {
-    if tool_answers::call_expired(cx, agents, accounts, effects, approval) {
+    if answered::call_expired(cx, agents, accounts, effects, approval) {
         return;
     }
     release_who_fits(cx, agents, accounts, effects);

@@ -12,7 +12,7 @@ use crate::decide::evaluate::budgets;
 use crate::decide::gate::drain;
 use crate::decide::message::Effects;
 use crate::decide::people::lift::{Lifting, lifting};
-use crate::decide::people::{approvals, ending, pause};
+use crate::decide::people::{approvals, pause, released};
 
 /// A person uses the brake on all agents, or on those of a team.
 pub(in crate::decide) fn braked(
@@ -109,7 +109,7 @@ fn end_pause(
     agents[who].because = what;
     // Between turns nothing is asked of a model, and so nothing of a person.
     if at_rest {
-        ending::go_on(cx, agents, accounts, effects, who);
+        released::go_on(cx, agents, accounts, effects, who);
     } else {
         approvals::release_or_ask_again(cx, agents, accounts, effects, who);
     }
@@ -132,7 +132,7 @@ fn end_by_hand(
     agent.pause = None;
     agent.because = what.to_owned();
     drain::spare_no_tools(agents, who);
-    ending::end_held_or_running(cx, agents, accounts, effects, who, intent);
+    released::end_held_or_running(cx, agents, accounts, effects, who, intent);
 }
 
 /// Somebody ended govern's own wait by a signal: no rule ended the agent, and the limit that it waited at stands in
@@ -148,5 +148,5 @@ pub(in crate::decide) fn ended_by_signal(
 ) {
     lifting::note_limit_in_the_way(lifting, agents, who);
     accounts.last_hard = None;
-    ending::stop_because(cx, agents, accounts, effects, who, what);
+    released::stop_because(cx, agents, accounts, effects, who, what);
 }

@@ -3,11 +3,11 @@
 pub(super) mod approvals;
 pub(super) mod brake;
 pub mod channel;
-pub(super) mod composing;
-pub(super) mod ending;
+pub(super) mod compose;
 pub mod lift;
 pub(super) mod numbered;
 pub(super) mod pause;
 pub mod permission;
 pub mod quorum;
 pub mod reach;
+pub(super) mod released;

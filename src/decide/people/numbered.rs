@@ -8,10 +8,10 @@ use crate::model::event::EventKind;
 use crate::decide::accounts::Accounts;
 use crate::decide::agents::Agents;
 use crate::decide::agents::ids::AgentId;
-use crate::decide::calls::tool_answers;
 use crate::decide::context::Context;
 use crate::decide::message::{Effect, Effects, Question};
-use crate::decide::people::composing;
+use crate::decide::people::compose;
+use crate::decide::tool_gates::answered;
 
 /// `left` is how long another run's question waits yet that this one has joined.
 pub(in crate::decide) fn asked(
@@ -30,7 +30,7 @@ pub(in crate::decide) fn asked(
         agents.record(Some(who), EventKind::Asked { approval, budget, question, cost, deadline: None }, effects);
         return;
     }
-    if tool_answers::call_asked(cx, agents, effects, who, (approval, left)) {
+    if answered::call_asked(cx, agents, effects, who, (approval, left)) {
         return;
     }
     let Some(hold) = agents[who].held.as_mut() else {
@@ -39,6 +39,6 @@ pub(in crate::decide) fn asked(
     };
     hold.approval = Some(approval);
     let question = hold.question.clone();
-    composing::record_question(cx, agents, effects, who, (approval, left), question);
-    composing::arm_window_end(cx, agents, accounts, effects);
+    compose::record_question(cx, agents, effects, who, (approval, left), question);
+    compose::arm_window_end(cx, agents, accounts, effects);
 }

@@ -6,8 +6,8 @@
 //! is routed to answers with the same tokens; nobody answers a question, so that its `else` applies after its `wait`
 //! and the rest of the run happens by so much later; a run that was held for long spends later than it did.
 
-mod past;
-mod shelf;
+mod past_run;
+mod totals;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use crate::model::{AgentName, Attribution, Cost, Dimension, Response, RunId, Sum
 use crate::policy::rule::{Policy, Unpriced};
 use crate::usage::price::PriceTable;
 
-use past::{Past, World};
-use shelf::Shelf;
+use past_run::{Past, World};
+use totals::Shelf;
 
 /// A thread that was silent for longer had nothing under way.
 pub const REST: Duration = Duration::from_secs(15 * 60);

@@ -1,10 +1,10 @@
 //! Pure. Processes stand still while a tool of theirs is asked about.
 
+use crate::decide::action_ids;
 use crate::decide::agents::Agents;
 use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::lifecycle::{Intent, State};
 use crate::decide::message::{Effect, Effects};
-use crate::decide::requested;
 use crate::decide::signal_hold::Stillness;
 
 /// Lets an agent stand still while a tool of its is asked about, and go on after that.
@@ -14,14 +14,14 @@ pub(in crate::decide) fn keep_still(agents: &mut Agents, effects: &mut Effects, 
         (true, Stillness::Moves) => {
             agent.gate.stillness = Stillness::Ordered;
             let because = "a tool waits for an answer, and its Codex does not ask before its requests".to_owned();
-            requested::request_because(agents, effects, who, "hold", because);
+            action_ids::request_because(agents, effects, who, "hold", because);
             effects.push(Effect::Freeze(agents.name(who).clone()));
         }
         (false, Stillness::Ordered | Stillness::Stands) => {
             agent.gate.stillness = Stillness::Moves;
             // Whatever else happens to it has orders of its own.
             if agent.state == State::Running {
-                requested::request_because(agents, effects, who, "release", "the tool waits no longer".to_owned());
+                action_ids::request_because(agents, effects, who, "release", "the tool waits no longer".to_owned());
                 effects.push(Effect::Thaw(agents.name(who).clone()));
             }
         }
@@ -41,7 +41,7 @@ pub(in crate::decide) fn stilled(agents: &mut Agents, effects: &mut Effects, who
         put_next(agents, effects, who);
     }
     if state == State::Running {
-        requested::outcome(agents, effects, who, true, "");
+        action_ids::outcome(agents, effects, who, true, "");
     }
     state == State::Running
 }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use chrono_tz::Tz;
 
 use super::super::By;
-use super::super::by::Pieces;
 use super::super::csv::text;
-use super::super::kinds::Kind;
+use super::super::group_by::Pieces;
 use super::super::text::rfc3339;
+use super::super::token_kinds::Kind;
 use super::{Origin, Part, Price};
 use crate::model::{Attribution, Billing, Dimension, ModelId, Money, Timestamp, WorkClass};
 

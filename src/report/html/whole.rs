@@ -107,8 +107,8 @@ fn sums(whole: &Whole) -> Html {
     let totals = &whole.time.totals;
     let mut sums = vec![
         ("Cost", cost(totals), false),
-        ("Responses", crate::report::round::grouped(totals.responses.into()), false),
-        ("Tokens", crate::report::round::grouped(totals.tokens.total().into()), false),
+        ("Responses", crate::report::rounding::grouped(totals.responses.into()), false),
+        ("Tokens", crate::report::rounding::grouped(totals.tokens.total().into()), false),
     ];
     if let Some((least, most)) = whole.savings.total().range() {
         sums.push(("Saved by govern", format!("{least} – {most}"), false));
@@ -124,8 +124,8 @@ fn sums(whole: &Whole) -> Html {
 fn cost(totals: &Totals) -> String {
     let known = totals
         .known_cost()
-        .map_or_else(|| "not known".to_owned(), |cost| crate::report::round::money_column(&[Some(cost)], "").total);
-    let marks = crate::report::marks::marks(totals, totals, crate::report::marks::Billed::Marked).text;
+        .map_or_else(|| "not known".to_owned(), |cost| crate::report::rounding::money_column(&[Some(cost)], "").total);
+    let marks = crate::report::footnotes::marks(totals, totals, crate::report::footnotes::Billed::Marked).text;
     if marks.is_empty() { known } else { format!("{known} {marks}") }
 }
 

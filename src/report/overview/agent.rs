@@ -11,7 +11,7 @@ use crate::report::page::{Cell, Column, Item, Page, Table, Tone};
 use crate::report::status::{left_cell, limit_sentence, limit_tone, rate_cell, tone};
 use crate::report::summary::Totals;
 use crate::report::text::{between, clock, count, duration, shell_words};
-use crate::report::told::Told;
+use crate::report::timeline::Entry;
 
 /// What is known of an agent beside how it stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct AgentLook {
     /// What it did last, the newest first.
     pub actions: Vec<Action>,
     /// What was decided about it lately, the newest first.
-    pub told: Vec<Told>,
+    pub told: Vec<Entry>,
     /// What it spent lately: when, and how much.
     pub spend: Vec<(Timestamp, Money)>,
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::model::{Dimension, Slice, Timestamp};
 use crate::report::figures::Figures;
-use crate::report::marks::{Billed, notes};
+use crate::report::footnotes::{Billed, notes};
 use crate::report::page::{Cell, Column, Item, Table, Tone};
-use crate::report::round::money_column;
+use crate::report::rounding::money_column;
 use crate::report::summary::Totals;
 
 /// What was spent in a time.
@@ -60,7 +60,7 @@ impl Spent {
     /// `$12.34`, marked where it is not all of it or no invoice: `$12.34 (+? plan)`.
     pub fn short(&self) -> String {
         let cost = money_column(&[Some(self.total.cost)], "").total;
-        let marks = crate::report::marks::marks(&self.total, &self.total, Billed::Marked).text;
+        let marks = crate::report::footnotes::marks(&self.total, &self.total, Billed::Marked).text;
         if marks.is_empty() { cost } else { format!("{cost} ({marks})") }
     }
 

@@ -6,11 +6,11 @@ use super::{approvals, at, budgets, response, standing, status};
 use crate::model::event::{Decision, EventKind};
 use crate::model::{ApprovalState, Event, Money, Slice, Standing, Timestamp, Unit, Verb};
 use crate::report::action::Action;
-use crate::report::by::Pieces;
-use crate::report::outlook::{Forecast, Outlook};
+use crate::report::forecast::{Forecast, Outlook};
+use crate::report::group_by::Pieces;
 use crate::report::overview::{AgentLook, Overview, Spent};
 use crate::report::summary::Totals;
-use crate::report::told::told;
+use crate::report::timeline::told;
 use crate::report::{BudgetReport, BudgetRow, StatusReport};
 
 fn spent(since: &str, responses: &[(&str, Option<&str>, &str)]) -> Spent {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 
-use super::super::by::Pieces;
+use super::super::group_by::Pieces;
 use super::super::{By, Frame, Summary, Tally};
 use super::{prices, response};
 use crate::model::{Basis, Billing, Cost, Guess, Money, Response, Slice, Sum};

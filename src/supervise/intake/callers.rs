@@ -18,7 +18,7 @@ use crate::turn::hook::judge;
 
 use super::installed::has_hook;
 use super::sessions::Sessions;
-use super::strangers::thread_named_to;
+use super::unknown_threads::thread_named_to;
 
 /// What is known of Codexes that have called a hook of govern's.
 #[derive(Default)]

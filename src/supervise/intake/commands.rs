@@ -11,10 +11,10 @@ use crate::supervise::context::Context;
 use crate::tail::settings;
 use crate::turn::configured::begins_with;
 
-use super::glances::Glances;
+use super::command_lines::Glances;
 use super::installed::{codex_home, has_hooks, without_hooks};
 use super::sessions::Sessions;
-use super::unseen::Unseen;
+use super::silent_codexes::Unseen;
 
 /// What the command lines and homes of Codexes tell.
 pub(super) fn read_commands(

@@ -20,7 +20,7 @@ use crate::turn::hook::{asked, lacks, wants};
 use super::Intake;
 use super::gateway::Gateway;
 use super::installed::codex_home;
-use super::unseen::observed;
+use super::silent_codexes::observed;
 
 /// A hook that waits.
 struct Waiting {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::codex::installed::{self, Trust};
 use crate::codex::{HookEvent, Invocation};
 use crate::decide::message::Input;
-use crate::gate::mark;
+use crate::gate::failure_marks;
 use crate::model::AgentName;
 use crate::process;
 use crate::supervise::context::Context;
@@ -90,11 +90,11 @@ fn of_machine(pid: i32) -> bool {
 /// Where the hooks of an agent leave word that they could not ask.
 pub(in crate::supervise) fn failure_mark(agent: &AgentName, run: &Run) -> PathBuf {
     let place = run.order.iter().position(|name| name == agent).unwrap_or(run.order.len());
-    mark::path_of(&run.sockets, &run.id, place)
+    failure_marks::path_of(&run.sockets, &run.id, place)
 }
 
 /// What an agent's hooks have left before its command ended, other than well.
 pub(super) fn have_failed(agent: &AgentName, ok: bool, run: &Run) -> Option<Input> {
-    let failed = mark::take(&failure_mark(agent, run));
+    let failed = failure_marks::take(&failure_mark(agent, run));
     (failed && !ok).then(|| Input::GateFailed(agent.clone()))
 }

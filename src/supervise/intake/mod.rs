@@ -1,18 +1,18 @@
 //! What comes in: session files, the trees of the agents' processes, hooks, the gateway, and people.
 
 mod callers;
+mod command_lines;
 mod commands;
 pub(super) mod gateway;
-mod glances;
 pub(super) mod hooks;
 pub(super) mod installed;
 pub(super) mod people;
 pub(super) mod progress;
 mod reading;
 mod sessions;
+mod silent_codexes;
 mod spend;
-mod strangers;
-mod unseen;
+mod unknown_threads;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -26,21 +26,21 @@ use crate::model::{AgentName, ModelId, ProcessIdentity, ServiceTier, ThreadId};
 use crate::policy::rule::Policy;
 use crate::process;
 use crate::tail::Held;
-use crate::tail::held::file_at;
+use crate::tail::open_file::file_at;
 use crate::tail::watch::WatchError;
 
 use super::context::Context;
 use super::journal::Journal;
-use super::seen::Seen;
+use super::process_scan::Seen;
 
 use callers::Callers;
-use glances::Glances;
+use command_lines::Glances;
 use installed::have_failed;
 use progress::{Deeds, ProgressWatch};
 use sessions::Sessions;
+use silent_codexes::{Unseen, asked_nothing, observed};
 use spend::Spend;
-use strangers::Strangers;
-use unseen::{Unseen, asked_nothing, observed};
+use unknown_threads::Strangers;
 
 /// What session files and the processes of a run show.
 pub(super) struct Intake {

@@ -16,7 +16,7 @@ use crate::policy::rule::{Alert, Policy};
 use crate::rollout::{Deed, DeedKind};
 use crate::usage::work::{Look, Work};
 
-use crate::supervise::look::{COARSE, Since, leave_out, look};
+use crate::supervise::work_tree::{COARSE, Since, leave_out, look};
 
 /// Whether what agents do is read beside what they spend.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use crate::model::event::EventKind;
 use crate::model::{AgentName, FileId, Response};
 use crate::process::{self, Process, Role};
 use crate::supervise::context::Context;
-use crate::tail::held::file_at;
+use crate::tail::open_file::file_at;
 use crate::tail::watch::Notice;
 use crate::tail::{Alteration, Held};
 use crate::work::Classed;
@@ -18,7 +18,7 @@ use crate::work::Classed;
 use super::Intake;
 use super::commands::read_commands;
 use super::sessions::{Change, Reading, Reads, Unclaimed};
-use super::unseen::observed;
+use super::silent_codexes::observed;
 
 impl Intake {
     /// Reads what is new in the files that changed.

@@ -8,8 +8,8 @@ use crate::clock;
 use crate::codex::Defaults;
 use crate::decide::message::{Input, Phase};
 use crate::gate::hook::HookInput;
-use crate::model::counted::counted;
 use crate::model::event::EventKind;
+use crate::model::with_unit::counted;
 use crate::model::{
     AgentName, Basis, Billing, ModelId, ProcessIdentity, Response, ResponseKey, ServiceTier, Source, ThreadId, Tokens,
     recorded_at,
@@ -22,7 +22,7 @@ use crate::tail::login::Login;
 use crate::turn::configured::layers;
 use crate::turn::hook::lacks;
 use crate::usage::meter::Answer;
-use crate::usage::pairing::{Difference, One, Pairings, Recorded, Told};
+use crate::usage::pairing::{Difference, One, Paired, Pairings, Recorded};
 
 use super::sessions::{Found, Sessions};
 
@@ -61,18 +61,18 @@ impl Spend {
     ) -> Option<Input> {
         let (thread, telling) = (input.thread(), input.telling());
         match self.pairings.tell(&thread, &telling) {
-            Told::New(key) => {
+            Paired::New(key) => {
                 let tokens = telling.tokens.unwrap_or_default();
                 let response = self.told_response((agent, input), (key, tokens), sessions, context);
                 Some(Input::Responded(Box::new(response)))
             }
-            Told::Known(difference) => {
+            Paired::Known(difference) => {
                 differs(agent, &thread, difference, context.journal);
                 None
             }
-            Told::Failed => Some(Input::Failed { agent: agent.clone(), thread, cut_off: telling.cut_off }),
-            Told::Unsaid => Some(Input::Untold { agent: agent.clone(), thread }),
-            Told::Again => None,
+            Paired::Failed => Some(Input::Failed { agent: agent.clone(), thread, cut_off: telling.cut_off }),
+            Paired::Unsaid => Some(Input::Untold { agent: agent.clone(), thread }),
+            Paired::Again => None,
         }
     }
 

@@ -16,8 +16,8 @@ use crate::process::{self, How, Launch, Order, Output, Report, Session, Status, 
 
 use crate::supervise::context::Context;
 use crate::supervise::journal::Journal;
-use crate::supervise::owners::AGENT;
-use crate::supervise::plan::Adviser;
+use crate::supervise::process_owners::AGENT;
+use crate::supervise::run_plan::Adviser;
 
 use super::launch::{launch_failed, without_secrets};
 

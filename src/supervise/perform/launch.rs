@@ -16,7 +16,7 @@ use crate::supervise::core::Core;
 use crate::supervise::intake::gateway::Gateway;
 use crate::supervise::intake::installed::failure_mark;
 use crate::supervise::managed_agent::{GO_ON, ManagedAgent};
-use crate::supervise::owners::AGENT;
+use crate::supervise::process_owners::AGENT;
 
 /// Starts the command of an agent from the beginning.
 pub(super) fn begin(agent: &AgentName, attempt: u32, core: &mut Core, gateway: Option<&Gateway>) -> Result<(), Error> {

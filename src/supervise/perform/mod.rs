@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::ledger::Ledger;
 use crate::model::AgentName;
 use crate::process::Order;
-use crate::proxy::talk::Refused;
+use crate::proxy::messages::Refused;
 use crate::report::text;
 
 use super::intake::gateway::number_of;

@@ -230,6 +230,6 @@ fn a_file_that_is_held_is_followed_whatever_has_become_of_its_name() {
         deed(&path, &mut writer);
         let notice = notices.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|_| panic!("{what}: no notice came"));
         let Notice::Touched(touched) = notice else { panic!("{what}: {notice:?}") };
-        assert_eq!(crate::tail::held::file_at(&touched), Some(held.id()), "{what}");
+        assert_eq!(crate::tail::open_file::file_at(&touched), Some(held.id()), "{what}");
     }
 }

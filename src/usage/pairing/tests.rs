@@ -154,7 +154,7 @@ fn each_response_counts_once_whichever_source_tells_first() {
                 Asks => assert_eq!(pairing.asks(TURN), None, "{what}: step {place}"),
                 Tells(telling, counts) => {
                     let told = pairing.tell(&telling);
-                    let found = if let Told::New(key) = &told { Some(key.as_str()) } else { None };
+                    let found = if let Paired::New(key) = &told { Some(key.as_str()) } else { None };
                     assert_eq!(found, counts, "{what}: step {place}: {told:?}");
                 }
                 Records(id, output, counts) => {
@@ -181,7 +181,7 @@ fn what_the_two_do_not_agree_about_is_told_with_both_counts() {
         let mut record_first = Pairing::default();
         record_first.asks(TURN);
         record_first.record(&key("r1"), &used(6));
-        assert_eq!(record_first.tell(&telling), Told::Known(Some(difference("r1"))), "{telling:?}");
+        assert_eq!(record_first.tell(&telling), Paired::Known(Some(difference("r1"))), "{telling:?}");
     }
 }
 
@@ -189,7 +189,7 @@ fn what_the_two_do_not_agree_about_is_told_with_both_counts() {
 fn told(telling: &Telling) -> (Pairings, ThreadId) {
     let (mut pairings, thread) = (Pairings::default(), ThreadId::new("t"));
     assert_eq!(pairings.asks(&thread, TURN), None);
-    assert!(matches!(pairings.tell(&thread, telling), Told::New(_)));
+    assert!(matches!(pairings.tell(&thread, telling), Paired::New(_)));
     (pairings, thread)
 }
 
@@ -263,7 +263,7 @@ fn a_record_that_may_be_the_one_is_not_missing() {
 #[test]
 fn what_is_not_said_is_not_taken_for_nothing() {
     let unsaid = Telling { tokens: None, ..named("q1", "r1", 5) };
-    assert_eq!(Pairing::default().tell(&unsaid), Told::Unsaid);
+    assert_eq!(Pairing::default().tell(&unsaid), Paired::Unsaid);
 }
 
 #[test]
@@ -271,11 +271,11 @@ fn a_file_that_is_read_again_tells_nothing_new_and_hides_nothing() {
     let (mut pairings, thread) = (Pairings::default(), ThreadId::new("t"));
     pairings.asks(&thread, TURN);
     assert_eq!(pairings.record(&thread, &key("r1"), &used(5)), Recorded::New);
-    assert_eq!(pairings.tell(&thread, &unnamed(5)), Told::Known(None));
+    assert_eq!(pairings.tell(&thread, &unnamed(5)), Paired::Known(None));
     pairings.asks(&thread, TURN);
     // Somebody has put a copy in its place: the next response is in another file, and the hook alone tells of it.
     assert_eq!(pairings.record(&thread, &key("r1"), &used(5)), Recorded::Again);
-    assert_eq!(pairings.tell(&thread, &unnamed(5)), Told::New(key("hook@t:1")));
+    assert_eq!(pairings.tell(&thread, &unnamed(5)), Paired::New(key("hook@t:1")));
     assert_eq!(pairings.unconfirmed(&thread).count(), 1);
     assert_eq!(pairings.all_unconfirmed().count(), 1);
 }
@@ -329,7 +329,7 @@ fn play(requests: &[Request], names: bool, lost: Option<(usize, bool)>) -> Vec<(
         let told = if fails { Telling { failed: true, tokens: None, response: None, ..told } } else { told };
         let tells = (names || !compacts) && lost != Some((place, false));
         for _ in 0..if tells { 1 + usize::from(tells_twice) } else { 0 } {
-            if let Told::New(key) = pairings.tell(&thread, &told) {
+            if let Paired::New(key) = pairings.tell(&thread, &told) {
                 counted.push((key, output));
             }
         }

@@ -18,11 +18,11 @@ fn where_history_is_cut_off_lines_and_fates_are_not_known() {
     fs::write(&shallow, format!("{own}\n")).unwrap();
     let cut = &world.results(sample::at(LATER), &["cut"]).0["cut"];
     assert_eq!((cut.merged(), cut.kept[2].value()), (Some(1), None));
-    assert_eq!(cut.kept[2].why().as_deref(), Some(cut::SHALLOW));
+    assert_eq!(cut.kept[2].why().as_deref(), Some(shallow::SHALLOW));
     fs::write(&shallow, format!("{person}\n")).unwrap();
     let cut = &world.results(sample::at(LATER), &["cut"]).0["cut"];
     assert_eq!((cut.merged(), cut.kept[0].value(), cut.abandoned.value()), (None, None, None));
-    assert_eq!(cut.abandoned.why().as_deref(), Some(cut::SHALLOW));
+    assert_eq!(cut.abandoned.why().as_deref(), Some(shallow::SHALLOW));
     assert_eq!(cut.added.value(), Some(2), "that was recorded");
 }
 

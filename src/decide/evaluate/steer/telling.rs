@@ -9,7 +9,7 @@ use crate::decide::accounts::Accounts;
 use crate::decide::accounts::ids::AccountId;
 use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::{Agent, Agents};
-use crate::decide::bar::barring;
+use crate::decide::barred::barring;
 use crate::decide::context::Context;
 use crate::decide::evaluate::due::{Due, Source};
 use crate::decide::evaluate::steer::{FINISH, Steering, THINK};

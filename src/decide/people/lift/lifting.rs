@@ -10,7 +10,7 @@ use crate::decide::accounts::{Accounts, Spenders};
 use crate::decide::agents::Agents;
 use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
-use crate::decide::evaluate::fired;
+use crate::decide::evaluate::rearm;
 use crate::decide::message::{About, Effect, Effects};
 use crate::decide::people::lift::{Lift, Lifted, Lifting};
 use crate::decide::people::permission;
@@ -132,7 +132,7 @@ fn book_extension(
 
 pub(in crate::decide) fn lift_accounts(agents: &mut Agents, accounts: &mut Accounts, key: &BudgetKey, amount: i64) {
     for account in accounts.lift(key, amount) {
-        fired::forget_fired(agents, accounts, account);
+        rearm::forget_fired(agents, accounts, account);
     }
 }
 

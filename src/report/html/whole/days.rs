@@ -4,12 +4,12 @@ use chrono::TimeDelta;
 
 use super::Whole;
 use crate::model::{Money, Timestamp, Unit};
+use crate::report::forecast::Forecast;
 use crate::report::html::chart::{Bar, Columns};
 use crate::report::html::markup::{Html, tag};
 use crate::report::html::{Manner, of_table};
-use crate::report::outline::lines;
-use crate::report::outlook::Forecast;
-use crate::report::round::money_column;
+use crate::report::rounding::money_column;
+use crate::report::subtotals::lines;
 use crate::report::text::ahead;
 use crate::report::{BudgetRow, By, spend};
 

@@ -5,7 +5,7 @@ use crate::model::{RunId, Timestamp};
 use crate::report::html::markup::{Html, tag};
 use crate::report::html::of_table;
 use crate::report::page::{Cell, Column, Table};
-use crate::report::round::{grouped, money_column};
+use crate::report::rounding::{grouped, money_column};
 use crate::report::summary::Totals;
 use crate::report::text::moment;
 

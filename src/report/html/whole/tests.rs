@@ -3,8 +3,8 @@
 use super::*;
 use crate::model::{Exception, ExceptionKind, Unit};
 use crate::report::exceptions::ExceptionRow;
+use crate::report::forecast::{Forecast, Outlook};
 use crate::report::html::story::{self, RunStory};
-use crate::report::outlook::{Forecast, Outlook};
 use crate::report::story::Lanes;
 use crate::report::{BudgetRow, BudgetStanding, sample};
 

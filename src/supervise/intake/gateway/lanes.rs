@@ -17,10 +17,10 @@ use crate::decide::message::HookId;
 use crate::error::Error;
 use crate::model::{AgentName, Billing, ModelId, RunId, ServiceTier, ThreadId};
 use crate::process;
-use crate::proxy::talk::{Ask, News, Refused, Verdict};
+use crate::proxy::messages::{Ask, News, Refused, Verdict};
 use crate::proxy::{self, Setup};
 
-use crate::supervise::plan::GatewayPlan;
+use crate::supervise::run_plan::GatewayPlan;
 
 use super::shim::{CODEX_URL, Shim};
 

@@ -14,7 +14,7 @@ use crate::model::event::EventKind;
 use crate::model::{AgentName, Basis, Guess, ModelId, Response, ResponseKey, Source, recorded_at};
 use crate::policy::cost::{cost, has_no_price};
 use crate::process::{self, Order};
-use crate::proxy::talk::{Ask, News, Over, Refused, Verdict};
+use crate::proxy::messages::{Ask, News, Over, Refused, Verdict};
 use crate::supervise::context::Context;
 use crate::supervise::run::Run;
 

@@ -7,7 +7,7 @@ use crate::model::quantity::quantity_hint;
 use crate::model::{AgentName, BudgetName, Peer, Quantity};
 use crate::process;
 use crate::supervise::context::Context;
-use crate::turn::not_taken::NotTaken;
+use crate::turn::refused_answer::NotTaken;
 
 /// What is asked for.
 pub(super) struct Ahead {

@@ -13,7 +13,7 @@ use crate::model::{AgentName, ApprovalId};
 use crate::process::{Lent, Terminal};
 use crate::ui::Look;
 use crate::ui::answer::Question;
-use crate::ui::prompt::{Asked, Prompt};
+use crate::ui::prompt::{Prompt, PromptEnd};
 
 /// How long a program that was given its screen back has to see that the window is shorter.
 const SEEN: Duration = Duration::from_millis(500);
@@ -157,7 +157,7 @@ impl Asking {
         let (asked, send, question) = (Arc::clone(&prompt), self.send.clone(), question.clone());
         let others = self.others.subscribe();
         let task = tokio::spawn(async move {
-            if let Ok(Asked::Answer(answer)) = asked.ask(&question, Look::terminal(), others).await {
+            if let Ok(PromptEnd::Answer(answer)) = asked.ask(&question, Look::terminal(), others).await {
                 // The run may be over already.
                 let _ended = send.send((question.approval, answer));
             }

@@ -12,7 +12,7 @@ use crate::model::{AgentName, Answerer, Brake, Braked, Door};
 use crate::supervise::run::Run;
 use crate::turn::answers::{by_token, may_answer};
 use crate::turn::login::started_by;
-use crate::turn::not_taken::NotTaken;
+use crate::turn::refused_answer::NotTaken;
 
 /// Another govern that waits to be told what became of its brake.
 #[derive(Debug)]

@@ -17,9 +17,9 @@ use crate::supervise::journal::Journal;
 use crate::supervise::run::Run;
 use crate::turn::answers::{Agreed, Answers, Given, by_token, may_answer, refused, waiting};
 use crate::turn::login::{own_login, started_by};
-use crate::turn::not_taken::NotTaken;
+use crate::turn::refused_answer::NotTaken;
 use crate::turn::tokens::{Says, believed};
-use crate::turn::wish::{answer_is_allowed, answer_of};
+use crate::turn::wanted_answer::{answer_is_allowed, answer_of};
 
 use ahead::Ahead;
 use brakes::{Brakes, is_paused, may_brake};

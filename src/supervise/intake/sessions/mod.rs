@@ -19,9 +19,9 @@ use tokio::sync::mpsc;
 use crate::clocks::FOREIGN_FILE;
 use crate::model::{AgentName, FileId, ServiceTier, ThreadId, Timestamp};
 use crate::tail::Held;
+use crate::tail::free_space;
 use crate::tail::locate::is_session_file;
 use crate::tail::session::{name_of, parent_totals, root_of};
-use crate::tail::space;
 use crate::tail::watch::{Notice, WatchError, Watcher};
 use crate::usage::meter::Phase;
 use crate::work::Own;
@@ -89,7 +89,7 @@ impl Sessions {
 
     /// A folder whose sessions can be written no longer because its disk is full: told once, for one.
     pub(super) fn newly_full(&mut self) -> Option<PathBuf> {
-        self.newly_full_by(space::is_full)
+        self.newly_full_by(free_space::is_full)
     }
 
     fn newly_full_by(&mut self, is_full: impl Fn(&Path) -> bool) -> Option<PathBuf> {

@@ -267,7 +267,7 @@ impl Session {
                 readings.extend(found(agent, home, &path, meter).map(Reading::Thread));
             }
             if *deeds == Deeds::Read
-                && let Some(deed) = rollout::deed::deed(line).filter(|deed| deed.at >= counting.from)
+                && let Some(deed) = rollout::action::deed(line).filter(|deed| deed.at >= counting.from)
                 && seen_before.is_none_or(|seen| deed.at > seen)
             {
                 *last_deed = (*last_deed).max(Some(deed.at));
