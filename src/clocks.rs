@@ -10,6 +10,12 @@ use std::time::Duration;
 /// its own; where the last request failed, none comes.
 pub const RECORD_WITHIN: Duration = Duration::from_millis(250);
 
+/// How long a request waits for the answer where its budgets are kept elsewhere. One that is nearby takes milliseconds.
+pub const RESERVED_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long after nobody has answered there a request that waits asks once more.
+pub const ASKS_ONCE_MORE: Duration = Duration::from_secs(5);
+
 /// How long after a turn's start its first request may take to come to the gate of a paused agent. The session file tells
 /// of the turn some moments before the hook calls.
 pub const GATE_WITHIN: Duration = Duration::from_millis(500);

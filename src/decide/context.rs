@@ -11,6 +11,7 @@ use super::accounts::account::Books;
 use super::message::Moment;
 use crate::decide::evaluate::alerts::Alerts;
 use crate::decide::people::reach::Nobody;
+use crate::decide::reserving::kept::KeptElsewhere;
 
 /// What tokens would cost with a model: the price table, handed in so that the governor needs none.
 pub type Quoter = Box<Quote>;
@@ -31,6 +32,8 @@ pub(super) struct Fixed {
     pub(super) observe_within: Duration,
     /// A request that others' claims leave no room for waits for them.
     pub(super) patient: bool,
+    /// Which budgets are kept elsewhere.
+    pub(super) elsewhere: KeptElsewhere,
 }
 
 /// The moment at which an input is handled, and what holds at it.

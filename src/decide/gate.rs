@@ -14,6 +14,7 @@ use super::agents::lifecycle::{Intent, State};
 use super::agents::thread::Thread;
 use super::barred::Bar;
 use super::message::{Asked, HookId, ToolCall, Wants};
+use super::reserving::Reserving;
 use super::signal_hold::Stillness;
 use super::tool_gates::{Allowed, CallAsk};
 
@@ -36,6 +37,8 @@ pub struct Gate {
     unjudged: BTreeSet<HookId>,
     /// Requests that wait for answers to the agent's other threads.
     pub(super) beside: BTreeSet<HookId>,
+    /// How requests that wait stand with budgets that are kept elsewhere.
+    pub(super) reserving: BTreeMap<HookId, Reserving>,
     /// Calls that have no answer yet.
     waiting: BTreeMap<HookId, (ThreadId, Wants)>,
     /// Which requests those are, where they are some.
@@ -84,6 +87,13 @@ impl Gate {
     /// A thread of this family asked here before it asked a model.
     pub(super) fn has_seen(&self, root: &ThreadId) -> bool {
         self.roots.contains(root)
+    }
+
+    /// Requests wait, and each of them because nobody answers where its budgets are kept.
+    pub(super) fn waits_for_nobody(&self) -> bool {
+        let spends = self.waiting.iter().filter(|(_, (_, wants))| wants.spends());
+        let mut away = spends.map(|(hook, _)| self.reserving.get(hook).is_some_and(Reserving::is_unanswered));
+        away.next().is_some_and(|first| first && away.all(|one| one))
     }
 
     /// Some request waits.

@@ -28,6 +28,7 @@ use crate::decide::headroom::{queue, waiting};
 use crate::decide::observe::watching;
 use crate::decide::people::lift::Lifting;
 use crate::decide::people::{approvals, brake, compose, numbered, pause};
+use crate::decide::reserving::answers;
 
 pub use super::context::Quoter;
 pub use setup::Setup;
@@ -219,6 +220,10 @@ impl Governor {
                     (&by, reason.as_deref()),
                 );
             }
+            Input::Reserved { request, answer } => {
+                let Self { agents, accounts, effects, .. } = self;
+                answers::answered(cx, agents, accounts, effects, request, answer);
+            }
             Input::Stranger { agent, codex, thread } => {
                 self.of(&agent, |agents, accounts, effects, who| {
                     watching::stranger(cx, agents, accounts, effects, who, codex, &thread)
@@ -331,6 +336,9 @@ impl Governor {
                 .of(&agent, |agents, accounts, effects, who| progress::plan_reset(cx, agents, accounts, effects, who)),
             Timer::Room(agent) => {
                 self.of(&agent, |agents, _, effects, who| waiting::look_for_room(agents, effects, who))
+            }
+            Timer::Reserving(request) => {
+                answers::is_due(cx, &mut self.agents, &mut self.accounts, &mut self.effects, request)
             }
             // Who may go on is looked at after every input.
             Timer::Pace(_) => {}

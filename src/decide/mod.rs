@@ -23,6 +23,7 @@ pub mod people;
 mod processes;
 pub mod replay;
 mod request_gates;
+pub mod reserving;
 mod responses;
 pub mod signal_hold;
 mod snapshot;

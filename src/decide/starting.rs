@@ -18,8 +18,9 @@ use crate::decide::gate::drain;
 use crate::decide::message::{Effect, Effects, Ending, Interrupt, Phase};
 use crate::decide::people::lift::{Lifting, lifting};
 use crate::decide::people::reach::questions;
-use crate::decide::people::released;
+use crate::decide::reserving::closing;
 use crate::decide::{action_ids, transition};
+use crate::decide::people::released;
 
 /// How far a run has come with starting its agents.
 #[derive(Debug)]
@@ -188,9 +189,9 @@ pub(in crate::decide) fn schedule(
 /// Begins an attempt, unless a limit is spent that ends agents: then it is not even started. Where a person is to
 /// be asked, it is started and held before its first request.
 fn start(cx: &Context<'_>, agents: &mut Agents, accounts: &mut Accounts, effects: &mut Effects, who: AgentId) {
-    let agent = &mut agents[who];
-    if agent.attempt > 0 {
-        agent.begin_anew();
+    if agents[who].attempt > 0 {
+        closing::close_all(agents, effects, who);
+        agents[who].begin_anew();
     }
     let due = foreseen(cx, agents, accounts, effects, who);
     let ends = |due: &Due| binding::is_hard(cx, accounts, due) && matches!(due.verb, Verb::Stop | Verb::Kill);

@@ -10,6 +10,7 @@ use crate::decide::evaluate::binding;
 use crate::decide::evaluate::steer::telling;
 use crate::decide::gate::drain;
 use crate::decide::message::{Effect, Effects, Ending};
+use crate::decide::reserving::closing;
 use crate::decide::signal_hold::Stillness;
 use crate::decide::tool_gates::questions;
 
@@ -66,6 +67,7 @@ pub(in crate::decide) fn happen(
 }
 
 fn restart(cx: &Context<'_>, agents: &mut Agents, accounts: &mut Accounts, effects: &mut Effects, who: AgentId) {
+    closing::close_all(agents, effects, who);
     let agent = &mut agents[who];
     agent.settle();
     agent.gate.forget();
@@ -105,6 +107,7 @@ fn finish(
     questions::withdraw_calls(agents, effects, who);
     telling::end_steering(agents, effects, who);
     accounts.give_back(agents.name(who), effects);
+    closing::close_all(agents, effects, who);
     let agent = &mut agents[who];
     agent.pause_clock(cx.now.uptime);
     agent.ending = Some(ending);

@@ -75,7 +75,8 @@ impl Alone<'_> {
 
     /// What is due, and what others wrote.
     fn look(&mut self, now: Instant) -> Result<(), Error> {
-        let due: VecDeque<Input> = self.timers.due(now).into_iter().map(Input::Due).collect();
+        let mut due: VecDeque<Input> = std::mem::take(&mut self.heard_elsewhere).into();
+        due.extend(self.timers.due(now).into_iter().map(Input::Due));
         if !due.is_empty() || self.ledger.changed_elsewhere()? {
             self.turn(due)?;
         }

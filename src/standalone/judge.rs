@@ -163,8 +163,13 @@ impl Alone<'_> {
                 let held = |approval| format!("held: {}: {}", question.text, may.short(approval));
                 self.held.extend(approval.map(held));
             }
+            Effect::Reserve { request, amounts } => {
+                let answer = self.elsewhere.reserve(request, &amounts);
+                self.heard_elsewhere.extend(answer.map(|answer| Input::Reserved { request, answer }));
+            }
+            Effect::Release { request, used } => self.elsewhere.release(request, &used),
             Effect::Record { .. }
-            | Effect::Reserve { .. }
+            | Effect::Claim { .. }
             | Effect::Extend { .. }
             | Effect::Withdraw(_)
             | Effect::Expire(..)

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::codex::HookEvent;
 use crate::decide::agents::AgentSetup;
-use crate::decide::message::{HookId, Moment};
+use crate::decide::message::{HookId, Input, Moment};
 use crate::decide::people::reach::Nobody;
 use crate::decide::{Before, Governor, Setup};
 use crate::error::Error;
@@ -34,6 +34,7 @@ use crate::model::{AgentName, Attribution, Brake, Braked, ProcessIdentity, RunId
 use crate::policy::rule::Policy;
 use crate::process::Parent;
 use crate::turn::answers::Answers;
+use crate::turn::elsewhere::{self, Elsewhere};
 use crate::turn::is_live::lives;
 use crate::turn::refused_answer::NotTaken;
 use crate::turn::timers::Timers;
@@ -170,6 +171,9 @@ pub(super) struct Alone<'a> {
     /// By the wall clock, which hooks have in common: uptime goes on from here.
     began_at: Duration,
     timers: Timers,
+    elsewhere: Box<dyn Elsewhere>,
+    /// What was answered there, until the next turn.
+    heard_elsewhere: Vec<Input>,
     /// Calls that may go on, or not.
     answers: Vec<(HookId, Option<String>)>,
     said: Vec<String>,
@@ -296,6 +300,8 @@ impl<'a> Alone<'a> {
             began: clock::monotonic(),
             began_at: Duration::from_millis(began_at),
             timers: Timers::default(),
+            elsewhere: Box::new(elsewhere::Nobody),
+            heard_elsewhere: Vec::new(),
             answers,
             said,
             context: Vec::new(),

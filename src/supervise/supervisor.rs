@@ -19,6 +19,7 @@ use crate::process;
 use crate::process::{Arrived, Guard, Inbox, Leftovers, ProcessError, Report, Terminal};
 use crate::proxy::messages::News as GatewayNews;
 use crate::tail::watch::Notice;
+use crate::turn::elsewhere::{self, Elsewhere};
 use crate::turn::timers::Timers;
 
 use super::agents::Agents;
@@ -50,6 +51,7 @@ pub(super) struct Supervisor {
     pub(super) timers: Timers,
     // What goes out.
     pub(super) adviser: Option<Advising>,
+    pub(super) elsewhere: Box<dyn Elsewhere>,
     pub(super) output: Output,
     pub(super) board: Board,
     /// It is an earlier run, which goes on.
@@ -157,6 +159,7 @@ impl Supervisor {
             people: People::new(plan.prompt, screen),
             timers: Timers::default(),
             adviser: plan.adviser.map(Advising::new),
+            elsewhere: Box::new(elsewhere::Nobody),
             output,
             board: Board::default(),
             earlier_end: plan.earlier_end,

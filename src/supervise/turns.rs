@@ -106,6 +106,11 @@ impl Turns {
         self.last_chance = last;
     }
 
+    /// Something is told in the next turn.
+    pub(super) fn hear(&mut self, input: Option<Input>) {
+        self.backlog.extend(input);
+    }
+
     /// Inputs wait for the ledger.
     pub(super) fn backlog(&self) -> impl Iterator<Item = &Input> {
         self.backlog.iter()
@@ -400,10 +405,6 @@ fn of_known_agent(mut response: Box<Response>, gateway: Option<&Gateway>) -> Box
 fn is_for_ledger(effect: &Effect) -> bool {
     matches!(
         effect,
-        Effect::Record { .. }
-            | Effect::Reserve { .. }
-            | Effect::Extend { .. }
-            | Effect::Withdraw(_)
-            | Effect::Expire(..)
+        Effect::Record { .. } | Effect::Claim { .. } | Effect::Extend { .. } | Effect::Withdraw(_) | Effect::Expire(..)
     )
 }

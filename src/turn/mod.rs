@@ -4,6 +4,7 @@
 pub(crate) mod answers;
 pub(crate) mod books;
 pub(crate) mod configured;
+pub(crate) mod elsewhere;
 pub(crate) mod hook;
 pub(crate) mod is_live;
 pub(crate) mod login;

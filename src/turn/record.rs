@@ -71,7 +71,7 @@ fn record(turn: &mut Turn<'_>, run: &RunId, governor: &Governor, effect: &Effect
             recorded.posted = notices::of_event(turn, governor, &run, agent.as_ref(), kind)?;
             turn.append(&Event { at, run, agent: agent.clone(), kind: kind.clone() })?;
         }
-        Effect::Reserve { key, amount } => turn.reserve(key, *amount)?,
+        Effect::Claim { key, amount } => turn.reserve(key, *amount)?,
         Effect::Extend { key, amount, by, reason } => {
             turn.extend(key, *amount, by, reason.as_deref(), None)?;
         }
@@ -99,6 +99,8 @@ fn record(turn: &mut Turn<'_>, run: &RunId, governor: &Governor, effect: &Effect
         | Effect::Restart { .. }
         | Effect::Consult(_)
         | Effect::EndConsult(_)
+        | Effect::Reserve { .. }
+        | Effect::Release { .. }
         | Effect::Arm(..)
         | Effect::Say(_)
         | Effect::Refuse(_)

@@ -129,6 +129,8 @@ pub struct Account {
     pub beside: i64,
     /// This run's claim.
     pub reserved: i64,
+    /// What others have of it where it is kept elsewhere, as far as the last refusal told.
+    pub elsewhere: i64,
     /// The books say the same of it. They may have more, where another process of this run has claimed before.
     pub is_claimed_so: bool,
     /// The most severe step that need not be carried out again on any agent.
@@ -195,6 +197,7 @@ impl Account {
             spent: 0,
             beside: 0,
             reserved: 0,
+            elsewhere: 0,
             is_claimed_so: true,
             fired: None,
             passed: Vec::new(),
@@ -224,6 +227,7 @@ impl Account {
             spent: 0,
             beside: 0,
             reserved: 0,
+            elsewhere: 0,
             is_claimed_so: true,
             fired: None,
             fired_at: None,

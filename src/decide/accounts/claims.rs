@@ -86,7 +86,7 @@ impl Accounts {
         account: &Account,
         agent: &Agent,
     ) -> i64 {
-        let others = if is_shared(&account.rule) { cx.books.reserved_by_others(&account.key).max(0) } else { 0 };
+        let others = claimed_by_others(cx, account);
         let peers = account.agents.iter().filter(|peer| **peer != agent.id);
         let beside = peers.map(|peer| self.claim(by, account, &by.agents[*peer]));
         let asked = self.adviser.as_deref().map_or(0, |adviser| adviser.claim(account));
@@ -102,7 +102,7 @@ impl Accounts {
         account: &Account,
         held: Option<AgentId>,
     ) -> i64 {
-        let others = if is_shared(&account.rule) { cx.books.reserved_by_others(&account.key).max(0) } else { 0 };
+        let others = claimed_by_others(cx, account);
         let own = self.adviser.as_deref().map_or(0, |adviser| adviser.claim(account));
         let claim = |who: &AgentId| {
             let agent = &by.agents[*who];
@@ -274,7 +274,7 @@ impl Accounts {
             let account = &mut self[id];
             (account.reserved, account.is_claimed_so) = (amount, true);
             if is_shared(&account.rule) {
-                effects.push(Effect::Reserve { key: account.key.clone(), amount });
+                effects.push(Effect::Claim { key: account.key.clone(), amount });
             }
         }
     }
@@ -296,6 +296,12 @@ impl Accounts {
         });
         bound && !by.fixed.policy.observe
     }
+}
+
+/// What other runs claim of an account, and what others have of it where it is kept elsewhere.
+fn claimed_by_others(cx: &Context<'_>, account: &Account) -> i64 {
+    let here = if is_shared(&account.rule) { cx.books.reserved_by_others(&account.key).max(0) } else { 0 };
+    here.saturating_add(account.elsewhere)
 }
 
 /// Others may spend from it at the same time.

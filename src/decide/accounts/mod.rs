@@ -28,7 +28,7 @@ use ids::AccountId;
 use pool::{Allotments, Pools};
 
 pub(super) use charge::Recorded;
-pub(super) use prediction::likely;
+pub(super) use prediction::{binds, likely};
 
 /// The accounts of a run, and the pools of budgets that are divided among its agents.
 #[derive(Default)]

@@ -52,7 +52,7 @@ impl Spenders<'_> {
     /// What is predicted for one that shares the account. One that is held at the gate, or about to end there, adds only what it
     /// has sent.
     pub(in crate::decide) fn predicted_beside(&self, account: &Account, peer: &Agent) -> i64 {
-        if peer.ends_at_gate() || peer.is_held_at_gate() {
+        if peer.ends_at_gate() || peer.is_held_at_gate() || peer.waits_for_nobody() {
             return self.predicted_of_sent(account, peer);
         }
         self.predicted(account, peer, peer.next_model())

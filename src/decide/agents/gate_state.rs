@@ -78,6 +78,11 @@ impl Agent {
         matches!(self.state, State::Held | State::Paused) && self.gate.is_shut() && self.gate_holds()
     }
 
+    /// It sends nothing more before somebody answers where its budgets are kept.
+    pub(in crate::decide) fn waits_for_nobody(&self) -> bool {
+        self.gate.waits_for_nobody() && self.gate_holds()
+    }
+
     /// It is held at the gate while something is under way that a stop lets come to its end.
     pub(in crate::decide) fn drains_while_held(&self) -> bool {
         self.is_held_at_gate() && self.may_have_to_drain()

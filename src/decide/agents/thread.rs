@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use crate::model::{ModelId, Response, ThreadId};
 
 use crate::decide::admission::Admission;
-use crate::decide::message::Phase;
+use crate::decide::message::{Phase, RequestId};
 
 /// How many of a thread's last responses foretell its next one.
 pub(in crate::decide) const RECENT: usize = 5;
@@ -33,6 +33,8 @@ pub struct Thread {
     pub(in crate::decide) is_placed: bool,
     /// What was let through of it and has no answer yet.
     pub admission: Admission,
+    /// What is reserved elsewhere for what was let through of it: until that has its answer, or has none.
+    pub(in crate::decide) reserved: Option<RequestId>,
     /// It writes a session file.
     pub has_file: bool,
     /// Codex tells what its requests used: it names them, or has told of one.
@@ -57,6 +59,7 @@ impl Default for Thread {
             nested: BTreeSet::new(),
             is_placed: false,
             admission: Admission::default(),
+            reserved: None,
             has_file: true,
             is_told: false,
             is_named: false,

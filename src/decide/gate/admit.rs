@@ -11,8 +11,9 @@ use crate::decide::agents::{Agent, Agents, Hold};
 use crate::decide::context::Context;
 use crate::decide::evaluate::{binding, budgets, wrap_up};
 use crate::decide::gate::{drain, let_through, outcomes};
-use crate::decide::message::{Asks, Effect, Effects, Gone, Hook, HookId, Phase, Timer, Wants};
+use crate::decide::message::{Asks, Effect, Effects, Gone, Hook, HookId, Phase, Timer, Used, Wants};
 use crate::decide::people::released;
+use crate::decide::reserving::closing;
 use crate::decide::signal_hold::holding;
 use crate::decide::tool_gates::{gated, questions};
 use crate::decide::{models, request_gates, spawn};
@@ -251,8 +252,14 @@ pub(in crate::decide) fn expect_admitted(
     let agent = &mut agents[who];
     agent.gate.recorded(&response.thread);
     let asks_first = agent.gate.holds_requests() && agent.gate.roots.contains(&response.root);
-    let Some(thread) = agent.threads.get_mut(&response.thread) else { return };
-    if thread.admission.is_answered(response.at) || !asks_first {
+    // A response is noted on its thread before this is asked.
+    let thread = agent.threads.entry(response.thread.clone()).or_default();
+    let was_sent = thread.admission.is_answered(response.at);
+    if !thread.admission.is_open() {
+        let (thread_id, key) = (response.thread.clone(), response.key.clone());
+        closing::close(thread, effects, Used::Response { thread: thread_id, key });
+    }
+    if was_sent || !asks_first {
         return;
     }
     if thread.gated {
@@ -281,6 +288,7 @@ pub(in crate::decide) fn settle_gate(
         // Of several that waited together some have run: the next one has to be judged by itself.
         budgets::evaluate_one(cx, agents, accounts, effects, who);
     }
+    closing::give_up(agents, effects, who);
     let agent = &agents[who];
     if !agent.gate.draining {
         return;

@@ -14,7 +14,10 @@ use crate::decide::evaluate::steer::telling;
 use crate::decide::evaluate::throttle::requests;
 use crate::decide::gate::drain::is_about_sub_agents;
 use crate::decide::headroom::own_threads;
-use crate::decide::message::{Effect, Effects, HookId, Wants};
+use crate::decide::message::{Effect, Effects, HookId, Used, Wants};
+use crate::decide::people::released;
+use crate::decide::reserving::asking::May;
+use crate::decide::reserving::{asking, closing};
 use crate::decide::tool_gates::questions;
 
 /// Answers those that may go on; says whether a tool may not because of a limit in tool calls.
@@ -61,7 +64,13 @@ pub(in crate::decide) fn let_through(
             continue;
         }
         let by = agents[who].gate.passes.remove(&hook);
-        answer_allowed(cx, agents, accounts, effects, who, hook, by.as_deref());
+        match answer_allowed(cx, agents, accounts, effects, who, hook, by.as_deref()) {
+            Let::Go | Let::Wait => {}
+            Let::Not(because) => {
+                ending::stop_because(cx, agents, accounts, effects, who, because);
+                return false;
+            }
+        }
     }
     if let Some(wait) = soonest {
         requests::arm_pace(agents, effects, who, wait);
@@ -69,7 +78,18 @@ pub(in crate::decide) fn let_through(
     any_too_many
 }
 
-/// What waits may go on.
+/// What came of letting something go on.
+#[must_use]
+pub(in crate::decide) enum Let {
+    /// It goes on.
+    Go,
+    /// It waits until it is reserved elsewhere: then it is looked at again.
+    Wait,
+    /// It does not fit elsewhere, for this reason.
+    Not(String),
+}
+
+/// What waits may go on, as far as can be said here.
 pub(in crate::decide) fn answer_allowed(
     cx: &Context<'_>,
     agents: &mut Agents,
@@ -78,10 +98,15 @@ pub(in crate::decide) fn answer_allowed(
     who: AgentId,
     hook: HookId,
     by: Option<&str>,
-) {
+) -> Let {
+    let reserved = match reserved_elsewhere(cx, agents, accounts, effects, who, hook) {
+        May::Send(reserved) => reserved,
+        May::Wait => return Let::Wait,
+        May::Not(because) => return Let::Not(because),
+    };
     let agent = &mut agents[who];
     let asked = agent.gate.asked.get(&hook).cloned().unwrap_or_default();
-    let Some((thread, wants)) = agent.gate.take(hook) else { return };
+    let Some((thread, wants)) = agent.gate.take(hook) else { return Let::Go };
     if wants.spends() {
         let entry = agent.threads.entry(thread.clone()).or_default();
         let again = entry.admission.is_of(&asked);
@@ -90,6 +115,10 @@ pub(in crate::decide) fn answer_allowed(
         entry.admission.passes(cx.now.wall, &asked);
         entry.runs_tools = false;
         entry.nested.clear();
+        if !again {
+            closing::close(entry, effects, if lost { Used::Unknown } else { Used::Nothing });
+            entry.reserved = reserved;
+        }
         if lost {
             agent.lose(&thread);
         }
@@ -116,4 +145,21 @@ pub(in crate::decide) fn answer_allowed(
         Wants::Request | Wants::Compaction => accounts.reserve(cx, agents, who, effects),
     }
     effects.push(Effect::Answer { hook, deny: None });
+    Let::Go
+}
+
+/// Whether a request may be sent as far as its budgets say that are kept elsewhere. One request that asks twice is reserved
+/// once.
+fn reserved_elsewhere(
+    cx: &Context<'_>,
+    agents: &mut Agents,
+    accounts: &Accounts,
+    effects: &mut Effects,
+    who: AgentId,
+    hook: HookId,
+) -> May {
+    let agent = &agents[who];
+    let Some(thread) = agent.gate.asker_of(hook) else { return May::Send(None) };
+    let again = agent.threads.get(&thread).is_some_and(|known| agent.gate.asks_again(hook, known));
+    if again { May::Send(None) } else { asking::may_send(cx, agents, accounts, effects, who, (hook, &thread)) }
 }

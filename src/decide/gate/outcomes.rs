@@ -10,9 +10,10 @@ use crate::decide::agents::lifecycle::State;
 use crate::decide::agents::thread::Thread;
 use crate::decide::context::Context;
 use crate::decide::evaluate::budgets;
-use crate::decide::message::{Effects, HookId, Judged, Phase, Wants};
+use crate::decide::message::{Effects, HookId, Judged, Phase, Used, Wants};
 use crate::decide::observe::watching;
 use crate::decide::people::released;
+use crate::decide::reserving::closing;
 
 impl Thread {
     /// Why what the thread does now, or has done until a turn's end, is not known, if it is not: it writes no session
@@ -59,6 +60,7 @@ pub(in crate::decide) fn answered_untold(
     let is_first = agent.threads.get_mut(thread).is_none_or(|known| {
         known.is_told = true;
         known.admission.fails();
+        closing::close(known, effects, Used::Unknown);
         if known.phase == Phase::InFlight {
             known.phase = if works { Phase::Tools } else { Phase::Answered };
         }
@@ -89,7 +91,8 @@ pub(in crate::decide) fn request_failed(
     let agent = &mut agents[who];
     // What was not let through was not served.
     let sent = |known: &Thread| known.admission.is_open() || !(known.gated || agent.asks_first(known));
-    if cut_off && agent.threads.get(thread).is_none_or(sent) {
+    let lost = cut_off && agent.threads.get(thread).is_none_or(sent);
+    if lost {
         agent.lose(thread);
     }
     agent.gate.recorded(thread);
@@ -98,6 +101,7 @@ pub(in crate::decide) fn request_failed(
     let Some(known) = agent.threads.get_mut(thread) else { return };
     known.is_told = true;
     known.admission.fails();
+    closing::close(known, effects, if lost { Used::Unknown } else { Used::Nothing });
     if known.phase == Phase::InFlight && !waits {
         known.phase = Phase::Answered;
     }

@@ -20,6 +20,7 @@ use crate::decide::message::Effects;
 use crate::decide::people::lift::{Lift, Lifting};
 use crate::decide::people::reach::Nobody;
 use crate::decide::request_gates;
+use crate::decide::reserving::kept::KeptElsewhere;
 use crate::decide::starting::Starting;
 
 /// All that a governor is made of.
@@ -65,6 +66,7 @@ impl Governor {
             quote: Rc::from(setup.quote),
             observe_within: Clocks::STANDARD.observe,
             patient: true,
+            elsewhere: KeptElsewhere::default(),
         };
         Self {
             fixed: Rc::new(fixed),
@@ -97,6 +99,14 @@ impl Governor {
     pub fn watches_requests(mut self) -> Self {
         let fixed = Rc::make_mut(&mut self.fixed);
         fixed.alerts = fixed.alerts.iter().cloned().chain(request_gates::alerts(&fixed.policy)).collect();
+        self
+    }
+
+    /// The same governor, under budgets of which some are kept elsewhere: a request that they count is not sent before it is
+    /// reserved there. No policy can say so yet.
+    #[must_use]
+    pub fn with_budgets_elsewhere(mut self, elsewhere: KeptElsewhere) -> Self {
+        Rc::make_mut(&mut self.fixed).elsewhere = elsewhere;
         self
     }
 

@@ -37,7 +37,9 @@ pub(in crate::decide) fn may_wait(
     let in_time = agent.room.as_ref().is_none_or(|room| cx.now.uptime < room.since.saturating_add(at_most));
     let peers = account.agents.iter().filter(|peer| **peer != who);
     let promised = peers.map(|peer| accounts.pools().promised(account, &agents[*peer])).fold(0, i64::saturating_add);
-    let stays = Spenders::of(cx.fixed, agents).predicted(account, agent, agent.next_model()).saturating_add(promised);
+    let own = Spenders::of(cx.fixed, agents).predicted(account, agent, agent.next_model());
+    // Whether what others have elsewhere comes to less, nobody tells here.
+    let stays = own.saturating_add(promised).saturating_add(account.elsewhere);
     let step = account.rule.step(fired.step);
     let end = standing.limit.saturating_add(past_limit(&account.rule, step, standing));
     in_time && stays < standing.reserved && standing.spent.saturating_add(stays) <= end

@@ -7,9 +7,10 @@ use crate::model::{AgentName, Answer, ApprovalId, BudgetKey, Money, ThreadId};
 use crate::policy::rule::Rung;
 
 use super::consult::Consult;
-use super::ids::{ConsultId, HookId};
+use super::ids::{ConsultId, HookId, RequestId};
 use super::input::Timer;
 use super::question::Question;
+use super::reserve::{Amount, Used};
 
 /// Something to be done, in the order given.
 #[must_use = "an effect that is dropped is a decision that nobody carries out"]
@@ -22,12 +23,28 @@ pub enum Effect {
         /// What happened.
         kind: EventKind,
     },
-    /// This run's claim on a budget until its next response.
-    Reserve {
+    /// This run's claim on a budget until its next response, in the ledger of this machine.
+    Claim {
         /// On which.
         key: BudgetKey,
         /// How much, in the unit's smallest part.
         amount: i64,
+    },
+    /// Reserve what a request is likely to take of budgets that are kept elsewhere: all of it, or nothing. The answer comes
+    /// back as `Input::Reserved`. Nobody waits for it within a turn: the ledger's lock is held there.
+    Reserve {
+        /// The try.
+        request: RequestId,
+        /// Of which budgets, in the order of their keys: whoever locks them locks them all in one order.
+        amounts: Vec<Amount>,
+    },
+    /// What was reserved by this try, or still would be, is wanted no longer. Of several for one try the first counts, and a
+    /// try that is released before it is heard of reserves nothing.
+    Release {
+        /// The try.
+        request: RequestId,
+        /// What became of it.
+        used: Used,
     },
     /// Lift a limit for its window.
     Extend {

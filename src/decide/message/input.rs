@@ -12,7 +12,8 @@ pub use crate::work::Classed;
 
 use super::consult::NoAdvice;
 use super::hook::{Gone, Hook, Judged};
-use super::ids::{ConsultId, HookId};
+use super::ids::{ConsultId, HookId, RequestId};
+use super::reserve::Reservation;
 
 /// When something happened, on both clocks: the wall clock may jump, `uptime` does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -292,6 +293,13 @@ pub enum Input {
         /// All of them.
         windows: Vec<PlanWindow>,
     },
+    /// What was answered where a request's amounts were to be reserved: late, twice or never, as it comes.
+    Reserved {
+        /// The try.
+        request: RequestId,
+        /// What was answered.
+        answer: Reservation,
+    },
     /// A timer that the governor set.
     Due(Timer),
     /// Codex waits at the gate; what it wrote before is read.
@@ -378,4 +386,6 @@ pub enum Timer {
     Pace(AgentName),
     /// An agent that waits for others' claims is looked at again.
     Room(AgentName),
+    /// The answer to this try should have come by now; where nobody answered it, the request asks once more.
+    Reserving(RequestId),
 }

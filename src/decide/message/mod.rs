@@ -6,11 +6,13 @@ mod hook;
 mod ids;
 mod input;
 mod question;
+mod reserve;
 
 pub use consult::{Consult, NoAdvice, Prompt};
 pub(super) use effect::Effects;
 pub use effect::{Effect, Ending};
 pub use hook::{Asked, Asks, Gone, Hook, Judged, ToolCall, Wants};
-pub use ids::{ConsultId, HookId};
+pub use ids::{ConsultId, HookId, RequestId};
 pub use input::{Classed, Input, Interrupt, Moment, News, Phase, Settled, Timer, Works};
 pub use question::{About, Question};
+pub use reserve::{Amount, Reservation, Used};

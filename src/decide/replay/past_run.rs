@@ -350,7 +350,7 @@ impl Live {
     fn perform(&mut self, past: &mut Past, effect: Effect, world: &mut World) -> Option<Input> {
         match effect {
             Effect::Record { kind, .. } => self.recorded(past, kind),
-            Effect::Reserve { key, amount } => world.shelf.claim(past.place, key, amount),
+            Effect::Claim { key, amount } => world.shelf.claim(past.place, key, amount),
             Effect::Extend { key, amount, .. } => world.shelf.extend(key, amount),
             Effect::Ask(question) => {
                 self.questions += 1;
@@ -380,8 +380,11 @@ impl Live {
                     past.gone.insert(agent);
                 }
             }
-            // History has no Codex that waits, and nobody is asked about it.
-            Effect::Withdraw(_)
+            // History has no Codex that waits, and nobody is asked about it. INVARIANT: nothing is reserved elsewhere, for no
+            // budget of a governor over history is kept there.
+            Effect::Reserve { .. }
+            | Effect::Release { .. }
+            | Effect::Withdraw(_)
             | Effect::Consult(_)
             | Effect::EndConsult(_)
             | Effect::Expire(..)
@@ -446,6 +449,7 @@ impl Live {
             | Timer::Drain(_)
             | Timer::Advice(_)
             | Timer::Room(_)
+            | Timer::Reserving(_)
             | Timer::Pace(_)
             | Timer::Record(_) => {}
         }

@@ -273,7 +273,7 @@ fn who_waits_for_room_gives_back_what_the_hook_before_it_claimed() {
          steps = [{ at = \"100%\", do = \"stop\" }]\n",
     );
     let claims = |effects: &[Effect]| -> Vec<i64> {
-        let amount = |effect: &Effect| if let Effect::Reserve { amount, .. } = effect { Some(*amount) } else { None };
+        let amount = |effect: &Effect| if let Effect::Claim { amount, .. } = effect { Some(*amount) } else { None };
         effects.iter().filter_map(amount).collect()
     };
     let first = session.asks(Some(1_000));

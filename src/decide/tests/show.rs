@@ -1,6 +1,6 @@
 //! Pure. Inputs and effects as lines of a transcript.
 
-use crate::decide::message::{News, Phase, Question, Settled, Timer, Works};
+use crate::decide::message::{Amount, News, Phase, Question, Reservation, Settled, Timer, Used, Works};
 use crate::decide::{Effect, Input};
 use crate::model::event::{Answer, Chosen, Course, Decision, EventKind};
 use crate::model::{AgentName, ModelId, Quantity, ThreadId};
@@ -92,6 +92,11 @@ pub(super) fn show_input(input: &Input) -> String {
         Input::HookGone { hook, why } => format!("call {} is gone: {why:?}", hook.0),
         Input::Advised { consult, answer: Ok(text) } => format!("question {} is answered: {text}", consult.0),
         Input::Advised { consult, answer: Err(why) } => format!("question {} is not answered: {why:?}", consult.0),
+        Input::Reserved { request, answer: Reservation::Granted } => format!("granted elsewhere: {}", request.0),
+        Input::Reserved { request, answer: Reservation::Refused { budget, left } } => {
+            format!("refused elsewhere: {}, {} is left of {}", request.0, budget.unit.show(*left), budget.budget)
+        }
+        Input::Reserved { request, answer: Reservation::Away } => format!("nobody answers elsewhere: {}", request.0),
         Input::Due(timer) => format!("due: {}", show_timer(timer)),
     }
 }
@@ -100,7 +105,20 @@ pub(super) fn show_input(input: &Input) -> String {
 pub(super) fn show_effect(effect: &Effect) -> Option<String> {
     Some(match effect {
         Effect::Record { kind, .. } => return show_record(kind),
-        Effect::Reserve { key, amount } => format!("reserve {} of {}", key.unit.show(*amount), key.budget),
+        Effect::Claim { key, amount } => format!("reserve {} of {}", key.unit.show(*amount), key.budget),
+        Effect::Reserve { request, amounts } => {
+            let of = |amount: &Amount| format!("{} of {}", amount.key.unit.show(amount.amount), amount.key.budget);
+            let amounts: Vec<String> = amounts.iter().map(of).collect();
+            format!("RESERVE elsewhere {}: {}", request.0, amounts.join(", "))
+        }
+        Effect::Release { request, used } => {
+            let used = match used {
+                Used::Nothing => "nothing was used",
+                Used::Response { .. } => "it was answered",
+                Used::Unknown => "nobody knows what was used",
+            };
+            format!("RELEASE elsewhere {}: {used}", request.0)
+        }
         Effect::Extend { key, amount, by, .. } => {
             format!("extend {} ({}) by {}, says {by}", key.budget, key.scope, key.unit.show(*amount))
         }
@@ -206,6 +224,7 @@ fn show_timer(timer: &Timer) -> String {
         Timer::Idle(agent) => format!("a look whether {agent} is idle"),
         Timer::PlanReset(agent) => format!("the plan's window of {agent}"),
         Timer::Room(agent) => format!("a look whether {agent} has room"),
+        Timer::Reserving(request) => format!("a look at what is reserved elsewhere for {}", request.0),
         Timer::Pace(agent) => format!("the next request of {agent}"),
     }
 }

@@ -11,7 +11,7 @@ use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::lifecycle::Intent;
 use crate::decide::agents::{Agent, Agents};
 use crate::decide::context::Context;
-use crate::decide::gate::let_through;
+use crate::decide::gate::let_through::{self, Let};
 use crate::decide::message::{Effect, Effects, HookId};
 use crate::decide::people::{compose, released};
 use crate::decide::signal_hold::holding;
@@ -131,6 +131,8 @@ fn allow_call(
     // What else holds the agent, holds this tool too.
     let lets = |agent: &Agent| agent.pause.is_none() && agent.gate.lets_go(agent.state, hook);
     if lets(&agents[who]) && tool_calls::fit(accounts, cx, &Spenders::of(cx.fixed, agents), who) {
-        let_through::answer_allowed(cx, agents, accounts, effects, who, hook, Some(by));
+        // A request whose budgets are kept elsewhere waits for them, and is looked at after every input.
+        let (Let::Go | Let::Wait | Let::Not(_)) =
+            let_through::answer_allowed(cx, agents, accounts, effects, who, hook, Some(by));
     }
 }

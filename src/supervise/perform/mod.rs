@@ -9,6 +9,7 @@ mod question;
 
 use crate::clock;
 use crate::decide::Effect;
+use crate::decide::message::Input;
 use crate::decide::past_refusal::StartedBy;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -61,6 +62,11 @@ impl Supervisor {
                 }
                 (_, _, deny) => self.gate.answer(hook, deny, &mut core.journal),
             },
+            Effect::Reserve { request, amounts } => {
+                let answer = self.elsewhere.reserve(request, &amounts);
+                core.turns.hear(answer.map(|answer| Input::Reserved { request, answer }));
+            }
+            Effect::Release { request, used } => self.elsewhere.release(request, &used),
             Effect::End(agent) => {
                 let gateway = self.gateway.as_mut();
                 let leaves = gateway.map(|gateway| gateway.lets_leave(&agent, &mut core.context())).transpose()?;
@@ -90,7 +96,7 @@ impl Supervisor {
                 finish::finish(&agent, ending, (in_flight, in_flight_cost), core);
             }
             // The ledger's share was done in the turn.
-            Effect::Record { .. } | Effect::Reserve { .. } | Effect::Extend { .. } | Effect::Withdraw(_) => {}
+            Effect::Record { .. } | Effect::Claim { .. } | Effect::Extend { .. } | Effect::Withdraw(_) => {}
             // The same was decided for all who wait: theirs is over, too.
             Effect::Expire(approval, _) => wake_others(core.turns.waiting_for(approval), &core.run),
         }
