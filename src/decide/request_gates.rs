@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::model::event::Answer;
 use crate::model::run::REQUEST_TO;
-use crate::model::{Cost, Money, Quantity, Response, ThreadId, Unit, Verb};
+use crate::model::{Cost, GateName, Money, Quantity, Response, ThreadId, Unit, Verb};
 use crate::policy::alert::{Act, Alert, Trigger};
 use crate::policy::gate::{Likely, Request, judge_request};
 use crate::policy::rule::{GateVerb, Policy, Refusal, Step, Threshold};
@@ -57,8 +57,12 @@ pub(in crate::decide) fn judge_next(cx: &Context<'_>, agent: &Agent, thread: &Th
         likely: likely_cost(cx, agent, thread),
     };
     let verdict = judge_request(&cx.policy.gates, &request)?;
-    let rule = cx.policy.gates.get(verdict.index)?.name.to_string();
-    Some(Judged { rule, verb: verdict.verb, because: verdict.because.join("; "), would: verdict.observe })
+    Some(Judged {
+        rule: verdict.gate.to_string(),
+        verb: verdict.verb,
+        because: verdict.because.join("; "),
+        would: verdict.observe,
+    })
 }
 
 /// What is asked about a request that is held by signals: the same as of one that waits at the gate.
@@ -67,9 +71,9 @@ pub(in crate::decide) fn question_of_request(
     agents: &Agents,
     agent: &Agent,
     due: &Due,
-    gate: usize,
+    gate: &GateName,
 ) -> Option<Question> {
-    let gate = cx.policy.gates.get(gate)?;
+    let gate = cx.policy.gates.iter().find(|known| known.name == *gate)?;
     let GateVerb::Ask { wait, otherwise } = gate.verb else { return None };
     let (thread, _) = agent.threads.iter().find(|(id, thread)| is_met(cx, agent, (id, thread), gate.name.as_str()))?;
     let call = request_to(agent, thread);
@@ -150,12 +154,12 @@ pub(in crate::decide) fn meets_unasked(
     cx: &Context<'_>,
     agents: &Agents,
     agent: &Agent,
-    gate: usize,
+    gate: &GateName,
 ) -> Option<String> {
     if agent.gate.holds_requests() {
         return None;
     }
-    let rule = cx.policy.gates.get(gate)?.name.as_str();
+    let rule = gate.as_str();
     let (thread, _) = agent.threads.iter().find(|found| is_met(cx, agent, *found, rule))?;
     let who = agent.id;
     let key = questions::call_key(cx, agents, who, rule, &request_to(agent, thread));
@@ -175,8 +179,8 @@ pub(in crate::decide) fn request_to(agent: &Agent, thread: &ThreadId) -> ToolCal
 
 /// Gates on requests as alerts.
 pub(in crate::decide) fn alerts(policy: &Policy) -> Vec<Alert> {
-    let of_requests = policy.gates.iter().enumerate().filter(|(_, gate)| gate.is_on_requests());
-    let alert = of_requests.map(|(index, gate)| {
+    let of_requests = policy.gates.iter().filter(|gate| gate.is_on_requests());
+    let alert = of_requests.map(|gate| {
         let (verb, wait, otherwise) = match gate.verb {
             GateVerb::Ask { wait, otherwise } => (Verb::Ask, wait, otherwise),
             GateVerb::Deny => (Verb::Stop, Duration::ZERO, Refusal::Stop),
@@ -189,7 +193,7 @@ pub(in crate::decide) fn alerts(policy: &Policy) -> Vec<Alert> {
         let step = Step { at, verb, may: None, say: None, to: None, wait, otherwise, wrap_up: None, insists: false };
         Alert {
             name: gate.name.as_str().into(),
-            trigger: Trigger::Request(index),
+            trigger: Trigger::Request(gate.name.clone()),
             only: gate.only.clone(),
             act: Act::Step(step),
             observe: gate.observe,

@@ -40,7 +40,14 @@ pub(in crate::decide) fn responded(
     if advice::adviser_spent(cx, agents, accounts, effects, response, recorded) {
         return;
     }
-    let Some(who) = response.agent.as_ref().and_then(|name| agents.id(name)) else { return };
+    let Some(who) = response.agent.as_ref().and_then(|name| agents.id(name)) else {
+        // Whose it is, nobody can say; that the run has spent it is sure, and it counts for all that it falls under.
+        accounts.charge_as(cx, recorded, response, None);
+        for who in agents.ids() {
+            budgets::evaluate_one(cx, agents, accounts, effects, who);
+        }
+        return;
+    };
     let agent = &mut agents[who];
     agent.note(response);
     agent.pace.answered(cx.now.uptime, response);

@@ -9,7 +9,7 @@ use super::rate::Rate;
 use super::scope::Only;
 use super::step::Step;
 use super::{duration, percent};
-use crate::model::{AlertName, BudgetName, PlanLength, Quantity};
+use crate::model::{AlertName, BudgetName, GateName, PlanLength, Quantity};
 
 /// A rule that looks at how an agent goes on, and does something each time that it goes wrong.
 #[derive(Clone, Debug)]
@@ -79,8 +79,8 @@ pub enum Trigger {
     Changed(Change),
     /// A turn is under way, and nothing was heard of the agent for so long.
     Idle(Duration),
-    /// The next request meets this gate, by its place among the policy's; made where requests are held by signals.
-    Request(usize),
+    /// The next request meets this gate; made where requests are held by signals.
+    Request(GateName),
     /// So much of a ChatGPT plan's own limit is used.
     Plan {
         /// Which of them.

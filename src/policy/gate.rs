@@ -4,7 +4,7 @@ use globset::GlobMatcher;
 
 use super::rule::{Gate, GateVerb, Refusal};
 use super::{command, duration, patch};
-use crate::model::{Dimension, Money};
+use crate::model::{Dimension, GateName, Money};
 use crate::shell::{CommandLine, Reading};
 
 /// What an agent is about to do.
@@ -54,15 +54,15 @@ pub fn judge_request(rules: &[Gate], request: &Request<'_>) -> Option<GateVerdic
     };
     let Request { model, value, .. } = request;
     let call = ToolCall { tool: "", command: None, paths: &[], model: *model, value: *value, next_cost };
-    let on_requests = rules.iter().enumerate().filter(|(_, gate)| gate.is_on_requests());
-    verdict(on_requests.filter_map(|(index, gate)| Some((index, gate, reason(gate, &call, None)?))).collect())
+    let on_requests = rules.iter().filter(|gate| gate.is_on_requests());
+    verdict(on_requests.filter_map(|gate| Some((gate, reason(gate, &call, None)?))).collect())
 }
 
 /// What the gates say to a call that meets one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GateVerdict {
-    /// The gate that decides, by its place among the rules.
-    pub index: usize,
+    /// The gate that decides.
+    pub gate: GateName,
     /// What it does.
     pub verb: GateVerb,
     /// Each gate that the call meets, with its reason, the one that decides first. Parts of the command are quoted:
@@ -79,8 +79,8 @@ const PATCH: &str = "apply_patch";
 /// observed, `deny` before `ask`; of two questions the one with the more severe end, then the shorter wait decides.
 pub fn judge(rules: &[Gate], call: &ToolCall<'_>) -> Option<GateVerdict> {
     let reading = call.command.filter(|_| call.tool != PATCH).map(Reading::of);
-    let on_tools = rules.iter().enumerate().filter(|(_, gate)| !gate.is_on_requests());
-    verdict(on_tools.filter_map(|(index, gate)| Some((index, gate, reason(gate, call, reading.as_ref())?))).collect())
+    let on_tools = rules.iter().filter(|gate| !gate.is_on_requests());
+    verdict(on_tools.filter_map(|gate| Some((gate, reason(gate, call, reading.as_ref())?))).collect())
 }
 
 /// Some gate that is enforced is about calls of this tool, whatever they would do.
@@ -94,13 +94,13 @@ pub fn concerns(rules: &[Gate], tool: &str, value: &dyn Fn(&Dimension) -> Option
     enforced.filter(|gate| is_about(gate)).any(|gate| gate.only.matches(value))
 }
 
-fn verdict(mut met: Vec<(usize, &Gate, String)>) -> Option<GateVerdict> {
-    met.sort_by_key(|(_, gate, _)| (gate.observe, std::cmp::Reverse(severity(gate.verb))));
-    let (index, first, _) = met.first()?;
+fn verdict(mut met: Vec<(&Gate, String)>) -> Option<GateVerdict> {
+    met.sort_by_key(|(gate, _)| (gate.observe, std::cmp::Reverse(severity(gate.verb))));
+    let (first, _) = met.first()?;
     Some(GateVerdict {
-        index: *index,
+        gate: first.name.clone(),
         verb: first.verb,
-        because: met.iter().map(|(_, gate, reason)| in_words(gate, reason, first.observe)).collect(),
+        because: met.iter().map(|(gate, reason)| in_words(gate, reason, first.observe)).collect(),
         observe: first.observe,
     })
 }
@@ -431,11 +431,11 @@ mod tests {
         let order = |command: &str| {
             let verdict = judge(&gates(text), &call("Bash", Some(command), &[])).unwrap();
             let names: String = verdict.because.iter().filter_map(|because| because.chars().nth(1)).collect();
-            (verdict.index, verdict.verb, verdict.observe, names)
+            (verdict.gate.to_string(), verdict.verb, verdict.observe, names)
         };
         let kill = GateVerb::Ask { wait: Duration::from_secs(7_200), otherwise: Refusal::Kill };
-        assert_eq!(order("ls"), (2, kill, false, "cbad".to_owned()));
-        assert_eq!(order("rm x"), (4, GateVerb::Deny, false, "ecbad".to_owned()));
+        assert_eq!(order("ls"), ("c".to_owned(), kill, false, "cbad".to_owned()));
+        assert_eq!(order("rm x"), ("e".to_owned(), GateVerb::Deny, false, "ecbad".to_owned()));
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub(crate) fn judge(
         next_cost: agent.next_cost(thread),
     };
     let verdict = policy::gate::judge(gates, &call)?;
-    let rule = gates.get(verdict.index)?.name.to_string();
+    let rule = verdict.gate.to_string();
     let because = codex::redact(&verdict.because.join("; "));
     Some(Judged { rule, verb: verdict.verb, because, would: verdict.observe })
 }

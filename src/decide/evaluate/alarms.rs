@@ -106,7 +106,7 @@ fn over(cx: &Context<'_>, agents: &Agents, accounts: &Accounts, who: AgentId, al
             };
             accounts.iter().filter(of).find_map(|account| ahead_of_pace(account, *share, cx.now))
         }
-        Trigger::Request(gate) => request_gates::meets_unasked(cx, agents, agent, *gate),
+        Trigger::Request(gate) => request_gates::meets_unasked(cx, agents, agent, gate),
         Trigger::Changed(change) => changed::since_its_last_runs(cx, agent, *change),
         trigger => watch::over(agent, trigger, cx.now),
     }

@@ -29,7 +29,7 @@ pub(in crate::decide) fn question_of_alert(
     due: &Due,
     alert: &Alert,
 ) -> Hold {
-    if let Trigger::Request(gate) = alert.trigger
+    if let Trigger::Request(gate) = &alert.trigger
         && let Some(question) = request_gates::question_of_request(cx, agents, agent, due, gate)
     {
         return Hold { question, source: due.source, advised: false, approval: None };

@@ -2,10 +2,10 @@
 
 use insta::assert_snapshot;
 
-use super::world::{CODEX, Plan, cents, five_dollars, setup};
+use super::world::{CODEX, Plan, cents, five_dollars, response, setup};
 use crate::decide::message::Phase;
 use crate::decide::{Effect, Input};
-use crate::model::AgentName;
+use crate::model::{AgentName, ApprovalId, Response};
 
 const ALL: &str = r#"{ at = "50%", do = "warn" }, { at = "70%", do = "route" },
     { at = "90%", do = "ask", wait = "5m", else = "stop" }, { at = "100%", do = "stop" }"#;
@@ -196,4 +196,17 @@ fn grace_is_for_the_turn_that_is_under_way_and_not_for_another() {
     assert!(!world.finished());
     world.asks("root");
     assert!(world.finished(), "what begins past the limit is no turn to finish");
+}
+
+#[test]
+fn what_no_agent_of_the_run_is_named_for_counts_all_the_same() {
+    let day = "[[budget]]\nname = \"day\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"5 usd\"\n";
+    let mut world = Plan::of(day).started();
+    world.works(100);
+    for named in [None, Some(AgentName::new("nobody"))] {
+        let stray = response(CODEX, "stray", "dear", 2_450, world.now.wall);
+        world.responds(Response { agent: named, ..stray });
+    }
+    assert_eq!(world.spent("day"), cents(500));
+    assert!(world.governor.waits_for(ApprovalId(1)).is_some(), "{}", world.told());
 }
