@@ -210,6 +210,7 @@ impl Governor {
                 numbered::asked(cx, agents, accounts, effects, who, (approval, left))
             }),
             Input::Answered { approval, answer, by, reason } => {
+                let by = cx.policy.approvals.by_all(&by);
                 approvals::answered(
                     cx,
                     &mut self.agents,

@@ -18,9 +18,9 @@ use crate::decide::gate::drain;
 use crate::decide::message::{Effect, Effects, Ending, Interrupt, Phase};
 use crate::decide::people::lift::{Lifting, lifting};
 use crate::decide::people::reach::questions;
+use crate::decide::people::released;
 use crate::decide::reserving::closing;
 use crate::decide::{action_ids, transition};
-use crate::decide::people::released;
 
 /// How far a run has come with starting its agents.
 #[derive(Debug)]

@@ -92,6 +92,11 @@ impl Approvals {
         format!("{} ({})", self.name(&who.identity), who.door.as_str())
     }
 
+    /// The same of several who have agreed.
+    pub fn by_all(&self, all: &[Answerer]) -> String {
+        all.iter().map(|one| self.by(one)).collect::<Vec<_>>().join(" and ")
+    }
+
     /// This entry of `approvers` means somebody. A person's name means that person alone, not a login that happens to be
     /// called so.
     pub fn means(&self, entry: &str, who: &Answerer) -> bool {

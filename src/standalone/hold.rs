@@ -117,7 +117,7 @@ impl Alone<'_> {
             }
             Agreed::Not(not) => return Ok(refused(not)),
         };
-        self.turn([given.input(&by)].into())?;
+        self.turn([given.input(by)].into())?;
         Ok(self.not_taken.take().map_or(Reply::Done { what }, refused))
     }
 

@@ -11,7 +11,7 @@ use super::*;
 use crate::decide::message::{Gone, Input};
 use crate::ledger::{Ended, RunState, Verified};
 use crate::model::event::{Answer, EventKind};
-use crate::model::{Event, Timestamp};
+use crate::model::{Answerer, Door, Event, Timestamp};
 use crate::policy::layers::{FlagRules, load};
 use crate::policy::mistake::LayerText;
 use crate::policy::rule::Layer;
@@ -340,7 +340,8 @@ fn a_question_can_be_answered_while_its_session_is_paused_and_the_pause_holds_af
             HookEvent::PreToolUse => Answer::Once,
             _ => Answer::Extend { amount: question.extend.amount },
         };
-        let answer = Input::Answered { approval: asked, answer, by: "ann (cli)".to_owned(), reason: None };
+        let answer =
+            Input::Answered { approval: asked, answer, by: vec![Answerer::login("ann", Door::Cli)], reason: None };
         alone.turn(VecDeque::from([answer])).unwrap();
         assert_eq!(alone.told(), None, "{event:?}: paused still");
         session.brake(Brake::Continue);

@@ -327,11 +327,12 @@ impl Supervisor {
         };
         let agent = self.core.governor().agent(&given.question.agent);
         let what = given.what(agent.and_then(|agent| agent.pause.as_ref()));
-        let effects = self.turn(vec![given.input(&by)])?;
+        let names = self.core.governor().policy().approvals.by_all(&by);
+        let effects = self.turn(vec![given.input(by)])?;
         if let Some(not) = self.core.turns.take_not_taken() {
             return Ok((effects, Err(not)));
         }
-        self.people.settled(given.approval, format!("{by}: {what}"));
+        self.people.settled(given.approval, format!("{names}: {what}"));
         Ok((effects, Ok(what)))
     }
 }

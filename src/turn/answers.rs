@@ -29,9 +29,9 @@ pub(crate) struct Given {
 
 impl Given {
     /// What the governor hears of it, given by these.
-    pub(crate) fn input(&self, by: &str) -> Input {
+    pub(crate) fn input(&self, by: Vec<Answerer>) -> Input {
         let (approval, answer, reason) = (self.approval, self.answer.clone(), self.reason.clone());
-        Input::Answered { approval, answer, by: by.to_owned(), reason }
+        Input::Answered { approval, answer, by, reason }
     }
 
     /// What it does, in words, to an agent that somebody has paused or not.
@@ -107,7 +107,7 @@ pub(crate) fn waiting(approval: ApprovalId, governor: &Governor) -> Result<Quest
 /// What a counted answer comes to.
 pub(crate) enum Agreed {
     /// It is given, by these.
-    By(String),
+    By(Vec<Answerer>),
     /// Others have to agree yet.
     NotYet(String),
     /// It does not count.
@@ -119,7 +119,7 @@ fn agreed(approvals: &Approvals, counted: Counted, who: &Answerer, (question, an
     let by = approvals.by(who);
     let what = answer_text(answer, question.key.unit, question.about.into());
     match counted {
-        Counted::Enough(all) => Agreed::By(all.iter().map(|one| approvals.by(one)).collect::<Vec<_>>().join(" and ")),
+        Counted::Enough(all) => Agreed::By(all),
         Counted::Short { have, need } => {
             Agreed::NotYet(format!("{by} says yes ({what}): {have} of {need} who have to have said so"))
         }

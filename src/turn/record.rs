@@ -13,6 +13,7 @@ use crate::model::{ApprovalState, Event, MayAnswer, RunId, Timestamp};
 use super::answers::may_answer;
 use super::books::TurnBooks;
 use super::is_live::lives;
+use super::login::started_by;
 use super::notices;
 use super::refused_answer::NotTaken;
 
@@ -109,8 +110,8 @@ fn record(turn: &mut Turn<'_>, run: &RunId, governor: &Governor, effect: &Effect
     Ok(recorded)
 }
 
-/// Writes an answer down, if the input is one: the first alone counts, and it lifts no limit further than all answers
-/// may. Its extension is written in this same transaction.
+/// Writes an answer down, if the input is one: whoever carries it here, those who gave it are judged once more, the first
+/// one alone counts, and it lifts no limit further than all answers may. Its extension is written in this same transaction.
 fn take_answer(
     turn: &mut Turn<'_>,
     governor: &Governor,
@@ -119,13 +120,14 @@ fn take_answer(
 ) -> Result<Result<(), NotTaken>, LedgerError> {
     let Input::Answered { approval, answer, by, reason } = input else { return Ok(Ok(())) };
     let books = TurnBooks::new(turn);
-    let may = governor.may_be_answered(now, *approval, answer, &books);
+    let may = governor.may_be_answered(now, (*approval, answer), (by, &started_by()), &books);
     books.into_error()?;
     if let Err(not) = may {
         return Ok(Err(not.into()));
     }
+    let by = governor.policy().approvals.by_all(by);
     let state = if answer.is_yes() { ApprovalState::Approved } else { ApprovalState::Denied };
-    Ok(match turn.answer(*approval, state, Some(answer), by, reason.as_deref())? {
+    Ok(match turn.answer(*approval, state, Some(answer), &by, reason.as_deref())? {
         true => Ok(()),
         false => Err(NotTaken::new(format!("approval {approval} has been answered already"))),
     })

@@ -67,7 +67,7 @@ pub(in crate::decide) fn let_through(
         match answer_allowed(cx, agents, accounts, effects, who, hook, by.as_deref()) {
             Let::Go | Let::Wait => {}
             Let::Not(because) => {
-                ending::stop_because(cx, agents, accounts, effects, who, because);
+                released::stop_because(cx, agents, accounts, effects, who, because);
                 return false;
             }
         }

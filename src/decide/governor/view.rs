@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::model::event::{Answer, Lifts};
-use crate::model::{AgentName, ApprovalId, Attribution, BudgetName, Live, Money, ProcessIdentity, Quantity, ThreadId};
+use crate::model::{
+    AgentName, Answerer, ApprovalId, Attribution, BudgetName, Identity, Live, Money, ProcessIdentity, Quantity,
+    ThreadId,
+};
 use crate::policy::rule::Policy;
 
 use super::Governor;
@@ -19,7 +22,7 @@ use crate::decide::message::{Moment, Question};
 use crate::decide::observe::{Observed, watching};
 use crate::decide::past_refusal::{self, StartedBy};
 use crate::decide::people::lift::lifting;
-use crate::decide::people::permission::{Lifting, NotAllowed, how_far, may_be_lifted};
+use crate::decide::people::permission::{Lifting, NotAllowed, how_far, judge_all, may_be_lifted};
 use crate::decide::people::{approvals, compose};
 use crate::decide::snapshot;
 
@@ -123,19 +126,21 @@ impl Governor {
             .or_else(|| agent.held.as_ref().filter(|hold| hold.question == *question)?.approval)
     }
 
-    /// Whether what this answer lifts is still within what all answers may come to. To be asked in the turn that takes
-    /// the answer: two answers cannot both take what is left.
+    /// Whether those who answer may, of a run that somebody started, and whether what this lifts is still within what all
+    /// answers may come to: by whatever door it came. To be asked in the turn that takes the answer: two answers cannot both
+    /// take what is left.
     ///
     /// # Errors
     /// Why not.
     pub fn may_be_answered(
         &self,
         now: Moment,
-        approval: ApprovalId,
-        answer: &Answer,
+        (approval, answer): (ApprovalId, &Answer),
+        (by, started_by): (&[Answerer], &Identity),
         books: &dyn Books,
     ) -> Result<(), NotAllowed> {
         let cx = &self.fixed.at(now, books);
+        judge_all(&cx.policy.approvals, by, started_by)?;
         let Some(question) = self.agents.question(approval).cloned().filter(|question| question.about.is_of_limit())
         else {
             return Ok(());

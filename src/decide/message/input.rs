@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::model::event::Answer;
 use crate::model::{
-    AgentName, ApprovalId, Brake, Braked, BudgetKey, BudgetName, ModelId, PlanWindow, ProcessIdentity, Progress,
-    Quantity, Response, ThreadId, Timestamp,
+    AgentName, Answerer, ApprovalId, Brake, Braked, BudgetKey, BudgetName, ModelId, PlanWindow, ProcessIdentity,
+    Progress, Quantity, Response, ThreadId, Timestamp,
 };
 pub use crate::usage::meter::Phase;
 pub use crate::work::Classed;
@@ -145,8 +145,8 @@ pub enum Input {
         approval: ApprovalId,
         /// What.
         answer: Answer,
-        /// Who, and through what.
-        by: String,
+        /// Who, and through what: all that it took, the last one last.
+        by: Vec<Answerer>,
         /// Why.
         reason: Option<String>,
     },

@@ -121,6 +121,17 @@ pub fn judge(
     lifting.map_or(Ok(()), |lifting| how_far(approvals, lifting))
 }
 
+/// Whether all of those may who have answered together. What nobody answered is no answer.
+///
+/// # Errors
+/// Why one of them may not.
+pub fn judge_all(approvals: &Approvals, all: &[Answerer], started_by: &Identity) -> Result<(), NotAllowed> {
+    if all.is_empty() {
+        return Err(NotAllowed::NotApprover { who: "nobody".to_owned(), approvers: approvals.approvers.clone() });
+    }
+    all.iter().try_for_each(|who| judge(approvals, who, started_by, None))
+}
+
 /// Whether this person may give a grant: who may answer may, and all grants that hold at one time come to no more than
 /// `max_grant`. `given`: what they come to so far.
 ///
@@ -258,6 +269,16 @@ mod tests {
             let said = judge(&approvals, &who, &starter(), None).err().map_or_else(String::new, |not| not.to_string());
             assert_eq!(said, why, "{who:?}");
         }
+    }
+
+    #[test]
+    fn of_several_who_answer_together_each_has_to_be_one_who_may() {
+        let judged = |who: &[Answerer]| judge_all(&approvals(&["ann", "bob"], None), who, &starter());
+        assert_eq!(judged(&[login("ann"), login("bob")]), Ok(()));
+        let eve = "`eve` is not among the approvers of this policy (they are: ann, bob)";
+        assert_eq!(judged(&[login("ann"), login("eve")]).unwrap_err().to_string(), eve);
+        assert!(judged(&[]).is_err());
+        assert!(judge_all(&approvals(NOBODY_ELSE, None), &[], &starter()).is_err());
     }
 
     #[test]

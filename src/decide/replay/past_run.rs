@@ -12,7 +12,7 @@ use crate::decide::message::{Ending, Phase, Timer};
 use crate::decide::{Before, Effect, Governor, Input, Moment, Setup};
 use crate::model::event::{Answer, EventKind};
 use crate::model::trial::{Deed, Origin, Spend, TriedRun, TriedStep};
-use crate::model::{AgentName, ApprovalId, Response, RunId, ThreadId, Timestamp, Verb};
+use crate::model::{AgentName, Answerer, ApprovalId, Door, Response, RunId, ThreadId, Timestamp, Verb};
 use crate::policy::rule::Policy;
 use crate::usage::price::PriceTable;
 
@@ -297,7 +297,7 @@ impl Live {
                 yes += 1;
                 let Some(question) = self.governor.waits_for(approval) else { return };
                 let answer = Answer::Extend { amount: question.extend.amount };
-                let by = "govern policy try".to_owned();
+                let by = vec![Answerer::login("govern policy try", Door::Cli)];
                 self.feed(past, [Input::Answered { approval, answer, by, reason: None }], world);
                 continue;
             }

@@ -9,7 +9,7 @@ use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
 use crate::decide::evaluate::budgets;
 use crate::decide::message::{Amount, Effect, Effects, HookId, RequestId, Reservation, Timer, Used};
-use crate::decide::people::ending;
+use crate::decide::people::released;
 use crate::decide::reserving::kept::OnLost;
 use crate::decide::reserving::{Before, Reserving};
 
@@ -155,7 +155,7 @@ fn unanswered(
     match cx.fixed.elsewhere.on_lost {
         OnLost::Stop => {
             let what = format!("{names} is kept elsewhere, and nobody answers there");
-            ending::stop_because(cx, agents, accounts, effects, who, what);
+            released::stop_because(cx, agents, accounts, effects, who, what);
         }
         OnLost::Hold => {
             if before == Before::Nothing {

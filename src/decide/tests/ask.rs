@@ -8,7 +8,7 @@ use super::world::{CODEX, Plan, World, cents, five_dollars, moment, morning};
 use crate::decide::message::{News, Settled, Timer};
 use crate::decide::{Effect, Input};
 use crate::model::event::Answer;
-use crate::model::{AgentName, ApprovalId, Threshold};
+use crate::model::{AgentName, Answerer, ApprovalId, Door, Identity, Threshold};
 
 const ASK: &str = r#"{ at = "80%", do = "warn" }, { at = "100%", do = "ask", wait = "5m", else = "stop" }"#;
 
@@ -375,4 +375,23 @@ fn an_agent_that_ends_by_itself_takes_its_question_along() {
     world.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0, ok: true });
     world.extends(1, cents(500));
     assert_snapshot!(world.told());
+}
+
+#[test]
+fn whoever_carries_an_answer_those_who_give_it_are_judged_where_it_is_taken() {
+    let people = "[approvals]\napprovers = [\"ann\", \"bob\"]\nmax_extend = \"1 usd\"\nnot_self = true\n";
+    let mut world = Plan::of(&format!("{}{people}", five_dollars(ASK))).started();
+    world.works(3_000);
+    let login = |name: &str| Answerer::login(name, Door::Cli);
+    let may = |by: &[Answerer], amount: i64| {
+        let (started_by, answer) = (Identity::Login("bob".to_owned()), Answer::Extend { amount });
+        let judged = (ApprovalId(1), &answer);
+        world.governor.may_be_answered(world.now, judged, (by, &started_by), &*world.shelf.borrow()).is_ok()
+    };
+    assert!(may(&[login("ann")], cents(100)));
+    assert!(!may(&[login("ann")], cents(101)), "further than all answers may");
+    assert!(!may(&[login("eve")], cents(100)), "no approver");
+    assert!(!may(&[login("ann"), login("eve")], cents(100)), "one of them is none");
+    assert!(!may(&[login("bob")], cents(100)), "it is his own run");
+    assert!(!may(&[], cents(100)), "nobody");
 }

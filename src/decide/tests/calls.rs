@@ -9,7 +9,7 @@ use crate::decide::account::Leave;
 use crate::decide::message::{Gone, HookId, Judged, News, Settled, ToolCall, Wants};
 use crate::decide::{Effect, Input};
 use crate::model::event::{Answer, EventKind};
-use crate::model::{AgentName, ApprovalId, Brake, BudgetKey, Unit};
+use crate::model::{AgentName, Answerer, ApprovalId, Brake, BudgetKey, Door, Unit};
 use crate::policy::rule::{GateVerb, Refusal};
 
 const ASK: GateVerb = GateVerb::Ask { wait: Duration::from_secs(900), otherwise: Refusal::Deny };
@@ -28,7 +28,7 @@ impl World {
     }
 
     fn person_says(&mut self, approval: i64, answer: Answer, reason: Option<&str>) {
-        let (approval, by) = (ApprovalId(approval), "ann (cli)".to_owned());
+        let (approval, by) = (ApprovalId(approval), vec![Answerer::login("ann", Door::Cli)]);
         self.feed(Input::Answered { approval, answer, by, reason: reason.map(str::to_owned) });
     }
 }

@@ -5,14 +5,21 @@ use insta::assert_snapshot;
 use super::world::{CODEX, Plan, World, cents, five_dollars, lift, moment, morning, response};
 use crate::decide::message::{Interrupt, Phase, Timer, Works};
 use crate::decide::people::lift::Lift;
+use crate::decide::people::permission::NotAllowed;
 use crate::decide::{Effect, Input};
 use crate::model::event::Answer;
-use crate::model::{AgentName, Answerer, ApprovalId, BudgetKey, Door, ModelId, ProcessIdentity, Unit};
+use crate::model::{AgentName, Answerer, ApprovalId, BudgetKey, Door, Identity, ModelId, ProcessIdentity, Unit};
 
 const STOP: &str = r#"{ at = "80%", do = "warn" }, { at = "100%", do = "stop" }"#;
 
 /// A Codex.
 const THIS: ProcessIdentity = ProcessIdentity { pid: 7, started: 70 };
+
+/// Whether somebody who may answer may answer the first question so.
+fn may_be_answered(world: &World, answer: &Answer) -> Result<(), NotAllowed> {
+    let (who, started_by) = ([Answerer::login("ann", Door::Cli)], Identity::Login("sam".to_owned()));
+    world.governor.may_be_answered(world.now, (ApprovalId(1), answer), (&who, &started_by), &*world.shelf.borrow())
+}
 
 fn codex_seen(world: &mut World, ephemeral: bool, works: Works) {
     world.feed(Input::CodexSeen { agent: AgentName::new(CODEX), process: THIS, ephemeral, tells: !ephemeral, works });
@@ -287,12 +294,12 @@ fn what_answers_may_still_extend_by_is_offered_and_no_more_is_taken() {
         assert_eq!(question.extend.amount, cents(offered), "{given}");
         let may = |amount| {
             let answer = Answer::Extend { amount: cents(amount) };
-            world.governor.may_be_answered(world.now, ApprovalId(1), &answer, &*world.shelf.borrow()).is_ok()
+            may_be_answered(&world, &answer).is_ok()
         };
         assert!(taken == 0 || may(taken), "{given}");
         assert!(!may(refused), "{given}");
         for answer in [Answer::Stop, Answer::Kill] {
-            let not = world.governor.may_be_answered(world.now, ApprovalId(1), &answer, &*world.shelf.borrow());
+            let not = may_be_answered(&world, &answer);
             assert_eq!(not, Ok(()), "whoever may answer may end it");
         }
     }

@@ -4,6 +4,7 @@ use crate::decide::message::{Amount, News, Phase, Question, Reservation, Settled
 use crate::decide::{Effect, Input};
 use crate::model::event::{Answer, Chosen, Course, Decision, EventKind};
 use crate::model::{AgentName, ModelId, Quantity, ThreadId};
+use crate::policy::rule::Approvals;
 
 pub(super) fn show_input(input: &Input) -> String {
     match input {
@@ -48,7 +49,9 @@ pub(super) fn show_input(input: &Input) -> String {
         Input::NotLaunched { agent, because } => format!("{agent} was not launched: {because}"),
         Input::Interrupted { how, because } => format!("interrupted to {how:?}: {because}"),
         Input::Asked { agent, approval, .. } => format!("{agent} waits for approval {approval}"),
-        Input::Answered { approval, answer, by, .. } => format!("{by} answers {approval}: {}", show_answer(answer)),
+        Input::Answered { approval, answer, by, .. } => {
+            format!("{} answers {approval}: {}", Approvals::default().by_all(by), show_answer(answer))
+        }
         Input::CodexHides { agent, codex, what } => format!("{agent} hides codex {}: {what}", codex.pid),
         Input::Stranger { agent, codex, thread } => {
             format!("{agent}'s codex {} works for a thread that nothing tells of: {thread}", codex.pid)

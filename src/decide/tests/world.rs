@@ -468,7 +468,7 @@ impl World {
 
     pub(super) fn person(&mut self, approval: i64, answer: Answer) {
         self.pass(1);
-        let (approval, by) = (ApprovalId(approval), "ann (cli)".to_owned());
+        let (approval, by) = (ApprovalId(approval), vec![Answerer::login("ann", Door::Cli)]);
         self.feed(Input::Answered { approval, answer, by, reason: None });
     }
 
