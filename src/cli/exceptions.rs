@@ -4,7 +4,7 @@ mod gather;
 mod review;
 mod write;
 
-use std::io::Write;
+use std::io::{BufRead, Write};
 
 use super::format::{Format, put, put_as};
 use super::here::Here;
@@ -157,4 +157,13 @@ fn one(id: &str, here: &Here<'_>) -> Result<ExceptionRow> {
         let id = crate::report::text::printable(id);
         Error::new(format!("there is no exception `{id}`")).hint("`govern exceptions --all` names all of them")
     })
+}
+
+/// What is typed; `None` at the end of input.
+fn line(ask: &str, input: &mut dyn BufRead, out: &mut dyn Write) -> Result<Option<String>> {
+    put(out, ask)?;
+    let mut typed = String::new();
+    let read =
+        input.read_line(&mut typed).map_err(|error| Error::new("the terminal cannot be read").caused_by(&error))?;
+    Ok((read > 0).then(|| typed.trim().to_owned()))
 }

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use super::{decide, gather, outside, write};
+use super::{decide, gather, line, outside, write};
 use crate::cli::format::put;
 use crate::cli::here::Here;
 use crate::error::{Error, Result};
@@ -95,13 +95,4 @@ fn reason(input: &mut dyn BufRead, out: &mut dyn Write) -> Result<Option<String>
             typed => return Ok(typed),
         }
     }
-}
-
-/// What is typed; `None` at the end of input.
-pub(super) fn line(ask: &str, input: &mut dyn BufRead, out: &mut dyn Write) -> Result<Option<String>> {
-    put(out, ask)?;
-    let mut typed = String::new();
-    let read =
-        input.read_line(&mut typed).map_err(|error| Error::new("the terminal cannot be read").caused_by(&error))?;
-    Ok((read > 0).then(|| typed.trim().to_owned()))
 }

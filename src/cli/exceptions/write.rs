@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::{WriteArgs, by, one, review};
+use super::{WriteArgs, by, line, one};
 use crate::cli::format::put;
 use crate::cli::here::{Here, join};
 use crate::cli::{policy_files, resume};
@@ -39,7 +39,7 @@ pub(super) fn run(args: &WriteArgs, out: &mut dyn Write, here: &Here<'_>) -> Res
                 .exit(Exit::Usage));
         }
         let mut input = std::io::stdin().lock();
-        let answer = review::line("change it so? [y/N] ", &mut input, out)?.unwrap_or_default();
+        let answer = line("change it so? [y/N] ", &mut input, out)?.unwrap_or_default();
         if !answer.eq_ignore_ascii_case("y") && !answer.eq_ignore_ascii_case("yes") {
             put(out, "Nothing was changed.\n")?;
             return Ok(Exit::Success);
