@@ -6,7 +6,7 @@
 //! responses and commands meet the rules ([`policy`]), the governor turns verdicts into effects ([`decide`]),
 //! effects are recorded ([`ledger`]) and then performed on processes ([`process`]), on those who
 //! wait at the socket ([`gate`]) and for people ([`report`], [`ui`]); programs read them as [`metrics`], over [`web`]. [`supervise`] is the one loop that
-//! joins them; [`standalone`] does the same for one hook of a Codex that no govern started, and both do it by [`turn`]. [`serve`] sends by [`notify`] what waits to be told and shows all of it on a page, [`import`] reads what was recorded before; [`cli`] is how a person asks for it. [`codex`] knows Codex's own command
+//! joins them; [`standalone`] does the same for one hook of a Codex that no govern started, and both do it by [`turn`]. [`serve`] sends by [`notify`] what waits to be told and shows all of it on a page, [`import`] reads what was recorded before; [`prepare`] makes the plan of a run, and [`cli`] is how a person asks for it. [`codex`] knows Codex's own command
 //! line, [`bill`] what OpenAI says was used, [`proxy`] is the gateway that other programs' requests pass, [`fleet`] the file that names several agents, [`place`] the folder that an agent works in, [`net`] the way to other
 //! machines.
 //!
@@ -64,6 +64,8 @@ pub mod standalone;
 pub mod supervise;
 
 pub mod import;
+
+pub mod prepare;
 
 pub mod serve;
 

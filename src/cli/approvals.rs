@@ -6,12 +6,12 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use super::format::{Format, put_as};
-use super::here::Here;
-use super::resume;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::ledger::{Ledger, SliceQuery};
 use crate::model::{ApprovalState, Braked, MayAnswer, RunId, RunInfo};
+use crate::prepare::here::Here;
+use crate::prepare::kept::approvers;
 use crate::report::approvals::AskedRow;
 use crate::report::{ApprovalReport, Totals, json};
 
@@ -55,7 +55,7 @@ fn asked(ledger: &Ledger, only_pending: bool, here: &Here<'_>) -> Result<Vec<Ask
         slices.iter().filter(|slice| slice.agent.as_ref() == Some(&approval.agent)).for_each(|s| spent.add_slice(s));
         let may = match &approval.may {
             Some(may) => may.clone(),
-            None => MayAnswer::named(resume::approvers(ledger, &approval.run)?),
+            None => MayAnswer::named(approvers(ledger, &approval.run)?),
         };
         let mut others = if until.is_none() { ledger.waiting_for(approval.id)? } else { Vec::new() };
         others.retain(|run| *run != approval.run && live.contains(run));

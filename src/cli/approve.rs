@@ -13,8 +13,9 @@ use crate::policy::duration::{self, DURATION_HINT};
 use crate::report::Next;
 use crate::report::text::printable;
 
-use super::here::Here;
 use super::resume;
+use crate::prepare::here::Here;
+use crate::prepare::next::next;
 
 /// Options of `govern approve`.
 #[derive(Args, Debug)]
@@ -167,7 +168,7 @@ fn first_live(
         }
     }
     let info = ledger.find_run(question.run.as_str())?;
-    let hint = match resume::next(ledger, &info, here)? {
+    let hint = match next(ledger, &info, here)? {
         Next::Command(command) => format!("`{command}` resumes it"),
         Next::Others { command, who } => format!("{} may resume it: `{command}`", who.join(" or ")),
         Next::Nothing(why) => format!("govern cannot resume it: {why}"),

@@ -11,7 +11,6 @@ use chrono::{DurationRound, TimeDelta};
 
 use self::timer::Wanted;
 use super::format::put;
-use super::here::Here;
 use super::resume::{Pending, ResumeArgs, pending};
 use super::resumes::{self, Keeper, Noted};
 use crate::codex::{Defaults, Invocation, Layers, key_variable};
@@ -21,6 +20,8 @@ use crate::ledger::Ledger;
 use crate::model::{RunInfo, Timestamp};
 use crate::policy::alert::Trigger;
 use crate::policy::rule::{Policy, Window};
+use crate::prepare::here::Here;
+use crate::prepare::next::last_end;
 use crate::report::text::{moment, printable};
 use crate::tail::login::Login;
 use crate::tail::plan_limits::last_limits;
@@ -159,7 +160,7 @@ fn reset(
     policy: &Policy,
     here: &Here<'_>,
 ) -> Result<std::result::Result<(Timestamp, String), String>> {
-    let ended = super::resume::last_end(ledger, &info.id)?.flatten().and_then(|lifts| lifts.budget);
+    let ended = last_end(ledger, &info.id)?.flatten().and_then(|lifts| lifts.budget);
     let waits = ledger.approvals(false)?.into_iter().rfind(|approval| approval.run == info.id);
     let rule = info.rule.clone().or(ended).or(waits.map(|approval| approval.budget));
     let budget = rule.as_ref().and_then(|rule| policy.budgets.iter().find(|budget| budget.name == *rule));

@@ -5,9 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::format::{Format, put_as};
-use super::here::{Here, join};
 use super::import::Belongs;
-use super::policy_files;
 use super::report::nothing_yet;
 use super::when::When;
 use crate::codex::redact;
@@ -19,6 +17,8 @@ use crate::ledger::attributed::{self, Belonging, Span};
 use crate::model::{Attribution, RunId, ThreadId};
 use crate::policy::mistake::LayerText;
 use crate::policy::rule::Layer;
+use crate::prepare::here::{Here, join};
+use crate::prepare::policy_files;
 use crate::report::attributed::{Attributed, pairs};
 use crate::report::json;
 use crate::tail::session::{began, name_of};
@@ -65,7 +65,7 @@ pub fn run(args: &AttributeArgs, out: &mut dyn Write, here: &Here<'_>) -> Result
     let moves = moves(&reader, span, &belongs, here, &mut told)?;
     if !args.dry_run && !moves.is_empty() {
         let mut ledger = Ledger::open_existing(&here.state_folder()?)?;
-        let by = format!("{} (cli)", super::run::whoami());
+        let by = format!("{} (cli)", crate::prepare::identity::whoami());
         attributed::attribute(&mut ledger, here.now, &by, span, &moves)?;
     }
     put_as(out, here.look, args.format, &told.page(), || json::to_text(&told))?;

@@ -7,10 +7,10 @@ use std::io::Write;
 use serde_json::json;
 
 use super::format::{Format, put, put_as};
-use super::here::Here;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Head, Ledger, Verified};
+use crate::prepare::here::Here;
 use crate::report::json::to_text;
 use crate::report::page::{Item, Page, Tone};
 use crate::report::text::count;

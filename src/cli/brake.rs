@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::format::put;
-use super::here::Here;
 use crate::clock;
 use crate::codex;
 use crate::decide::people::permission;
@@ -17,6 +16,7 @@ use crate::gate::socket::{self, SocketError};
 use crate::ledger::{Ledger, RunState, state_folder};
 use crate::model::event::EventKind;
 use crate::model::{Brake, Dimension, Event, RunId, RunInfo};
+use crate::prepare::here::Here;
 use crate::process;
 use crate::report::text::{count, printable};
 
@@ -256,12 +256,17 @@ fn tell_hooks(here: &Here<'_>, session: &RunInfo, brake: Brake, reason: Option<&
     let run = &session.id;
     let refused = format!("run `{run}` does not obey: agents do not decide about agents");
     super::for_no_agent(&refused, "do it in a terminal that no agent started")?;
-    let who = super::run::whoami();
+    let who = crate::prepare::identity::whoami();
     if brake == Brake::Continue {
         // Nobody supervises it: its policy is read where it works, as its hooks do.
         let policy = Here { cwd: PathBuf::from(&session.cwd), ..*here }.policy(None)?.policy;
-        permission::judge(&policy.approvals, &super::run::at_terminal(), &super::run::starter(), None)
-            .map_err(|not| Error::new(format!("run `{run}` does not obey: {not}")))?;
+        permission::judge(
+            &policy.approvals,
+            &crate::prepare::identity::at_terminal(),
+            &crate::prepare::identity::starter(),
+            None,
+        )
+        .map_err(|not| Error::new(format!("run `{run}` does not obey: {not}")))?;
     }
     let by = format!("{who} (cli)");
     let reason = reason.map(codex::redact);

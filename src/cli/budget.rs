@@ -9,8 +9,6 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 
 use super::format::{Format, put_as};
-use super::here::Here;
-use super::resume;
 use crate::decide::account::Account;
 use crate::error::Result;
 use crate::exit::Exit;
@@ -20,6 +18,8 @@ use crate::model::{
 };
 use crate::policy::rule::{Approvals, Budget, PlanBudget, Policy, Window};
 use crate::policy::window::Bounds;
+use crate::prepare::here::Here;
+use crate::prepare::kept::flag_policy;
 use crate::process;
 use crate::report::forecast::{Forecast, RECENT, Stretch, goes_by_recent};
 use crate::report::{BudgetReport, BudgetRow, BudgetStanding, OtherTime, Outlook, PlanStanding, json};
@@ -74,7 +74,7 @@ pub(super) fn report(ledger: Option<&Ledger>, policy: &Policy, here: &Here<'_>) 
             sub_agents.extend(spawn_standings(ledger, policy, &run)?);
         }
         for run in ledger.live_runs(here.alive)? {
-            let flags = resume::flag_policy(ledger, &run.id)?;
+            let flags = flag_policy(ledger, &run.id)?;
             sub_agents
                 .extend(flags.map(|flags| spawn_standings(ledger, &flags, &run)).transpose()?.unwrap_or_default());
         }
@@ -122,7 +122,7 @@ pub(super) fn standings(
     }
     for run in ledger.map(|ledger| ledger.live_runs(here.alive)).transpose()?.unwrap_or_default() {
         let Some(ledger) = ledger else { continue };
-        let Some(flags) = resume::flag_policy(ledger, &run.id)? else { continue };
+        let Some(flags) = flag_policy(ledger, &run.id)? else { continue };
         for budget in &flags.budgets {
             counts.found.clear();
             counts.count_run(ledger, budget, &budget.scope.per, &run)?;

@@ -6,7 +6,6 @@ use serde::Serialize;
 use tokio::runtime::Runtime;
 
 use super::format::{Format, put, put_as};
-use super::here::Here;
 use super::serve::own_policy;
 use crate::clock;
 use crate::error::{Error, Result};
@@ -20,6 +19,7 @@ use crate::notify::slack::{Slack, Trouble, message};
 use crate::notify::{Answering, Mail, Sent, Webhook};
 use crate::policy::notify::{self as policy, Address};
 use crate::policy::rule::{Approvals, Policy};
+use crate::prepare::here::Here;
 use crate::report::json;
 use crate::report::page::{Cell, Column, Item, Page, Table, Tone};
 use crate::report::text::{between, duration, printable, rfc3339};

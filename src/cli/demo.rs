@@ -14,11 +14,11 @@ use std::path::{Path, PathBuf};
 
 use super::doctor;
 use super::format::put;
-use super::here::Here;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Ledger, SumQuery};
 use crate::model::Sum;
+use crate::prepare::here::Here;
 use crate::process;
 use crate::report::Page;
 use crate::report::text::shell_words;

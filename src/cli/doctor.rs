@@ -10,14 +10,14 @@ use serde_json::json;
 
 use super::channels;
 use super::format::{Format, put_as};
-use super::here::Here;
 use super::hooks::called::{Called, ReplacedBy};
 use super::policy::of_here_and_now;
-use super::price_list;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::ledger::{Ledger, LedgerError};
 use crate::policy::rule::Policy;
+use crate::prepare::here::Here;
+use crate::prepare::price_list;
 use crate::process;
 use crate::report::json::to_text;
 use crate::report::page::{Item, Page, Tone};

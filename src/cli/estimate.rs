@@ -5,8 +5,6 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::format::{Format, put_as};
-use super::here::Here;
-use super::run::Belongs;
 use crate::compare::{Like, likely, likely_by};
 use crate::error::Result;
 use crate::exit::Exit;
@@ -15,6 +13,9 @@ use crate::ledger::families::families;
 use crate::model::{Attribution, Dimension, ModelId, Money, Unit, WorkClass};
 use crate::place;
 use crate::policy::rule::{Policy, Window};
+use crate::prepare::attribution::attribute_with;
+use crate::prepare::here::Here;
+use crate::prepare::likely::model_of;
 use crate::report::estimate::{Estimate, EstimateBy, Left};
 use crate::report::json;
 
@@ -63,11 +64,11 @@ pub fn run(args: &EstimateArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<
         return Ok(Exit::Success);
     }
     let policy = here.policy(args.policy.as_deref())?.policy;
-    let belongs = Belongs { project: args.project.clone(), ..Belongs::default() };
-    let attribution = super::run::attribute(&policy, &place::look(&here.cwd, super::env), &belongs);
+    let said = Attribution { project: args.project.clone(), ..Attribution::default() };
+    let attribution = attribute_with(&policy, &place::look(&here.cwd, super::env), said);
     let like = Like {
         work: args.work.or(policy.work.said),
-        model: args.model.as_deref().map(ModelId::new).or_else(|| super::likely::model_of(&args.command)),
+        model: args.model.as_deref().map(ModelId::new).or_else(|| model_of(&args.command)),
         project: attribution.project.clone(),
     };
     let likely = likely(&known, &like);

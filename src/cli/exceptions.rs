@@ -7,12 +7,12 @@ mod write;
 use std::io::{BufRead, Write};
 
 use super::format::{Format, put, put_as};
-use super::here::Here;
 use super::when::When;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Ledger, reviews};
 use crate::model::{ExceptionId, ExceptionState, Timestamp};
+use crate::prepare::here::Here;
 use crate::report::exceptions::{ExceptionReport, ExceptionRow};
 use crate::report::json;
 
@@ -146,7 +146,7 @@ fn decide(id: &ExceptionId, state: ExceptionState, reason: &str, here: &Here<'_>
 }
 
 fn by() -> String {
-    format!("{} (cli)", super::run::whoami())
+    format!("{} (cli)", crate::prepare::identity::whoami())
 }
 
 /// The exception that is meant.

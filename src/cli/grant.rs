@@ -5,8 +5,6 @@ use std::io::Write;
 use chrono::NaiveDate;
 
 use super::format::put;
-use super::here::Here;
-use super::run::{at_terminal, starter};
 use crate::decide::people::permission::{self, Lifting, NotAllowed};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -16,6 +14,8 @@ use crate::ledger::{Ledger, grants, state_folder};
 use crate::model::{BudgetName, Grant, Quantity, Timestamp};
 use crate::policy::rule::{Budget, Policy};
 use crate::policy::window::day_start;
+use crate::prepare::here::Here;
+use crate::prepare::identity::{at_terminal, starter};
 use crate::report::text::{moment, printable};
 
 /// Let more of a budget be spent until a day. What all grants of a budget come to at one time is at most `max_grant` of
@@ -95,7 +95,7 @@ fn give(
         scope: scope.map(str::to_owned),
         by_amount,
         until,
-        login: super::run::whoami(),
+        login: crate::prepare::identity::whoami(),
         by: policy.approvals.by(&who),
         reason: crate::codex::redact(reason),
     };

@@ -9,13 +9,13 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use super::format::Format;
-use super::here::Here;
 use crate::clock;
 use crate::codex::HookEvent;
 use crate::codex::installed::{self, Installation, NotChanged, Owner, Trust};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{HookChange, Ledger};
+use crate::prepare::here::Here;
 use crate::process;
 use crate::report::diff;
 use crate::report::text::printable;
@@ -278,7 +278,7 @@ fn tell_of_codexes(here: &Here<'_>, what: HookChange) -> Exit {
 /// Recorded first, then done.
 fn perform(state: &Path, file: &ConfigFile, what: HookChange, after: &str) -> Result<()> {
     let mut ledger = Ledger::open(state)?;
-    let by = super::run::whoami();
+    let by = crate::prepare::identity::whoami();
     ledger.turn(clock::now(), |turn| turn.change_hooks(what, &by, &file.real, after))?;
     let is_done_with = file.text.starts_with(installed::MADE) && after.trim_start_matches(installed::MADE).is_empty();
     let written = if is_done_with { file.remove() } else { file.replace(after) };

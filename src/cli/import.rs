@@ -6,24 +6,22 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::format::{Format, put_as};
-use super::here::{Here, join};
-use super::policy_files;
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::import::{self, ImportError, Origin, Terms};
+use crate::import::{self, ImportError, Origin, Terms, repriced};
 use crate::ledger::Ledger;
-use crate::model::{Attribution, Repriced, Response, Timestamp};
+use crate::model::Attribution;
 use crate::place;
 use crate::policy::attribute;
-use crate::policy::cost::cost;
 use crate::policy::mistake::LayerText;
 use crate::policy::rule::{AttributeRule, Layer, Policy};
+use crate::prepare::here::{Here, join};
+use crate::prepare::policy_files;
 use crate::process;
 use crate::report::json;
 use crate::tail::locate;
 use crate::ui::progress::Bytes;
-use crate::usage::price::PriceTable;
 
 /// Reads the sessions that Codex has kept. Any number of times: nothing counts twice.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -91,15 +89,6 @@ pub fn run(args: &ImportArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
 fn straight(path: PathBuf) -> PathBuf {
     let goes_back = path.components().any(|part| part == std::path::Component::ParentDir);
     path.canonicalize().ok().filter(|_| goes_back).unwrap_or(path)
-}
-
-/// Prices what the ledger has without a price, as far as there is one now.
-pub fn repriced(ledger: &mut Ledger, policy: &Policy, prices: &PriceTable, now: Timestamp) -> Result<Repriced> {
-    let price = |response: &Response| {
-        let Response { billing, model, tier, at, tokens, .. } = response;
-        cost(prices, &policy.models.unpriced, *billing, model.as_ref(), tier, *at, tokens)
-    };
-    Ok(ledger.reprice(now, prices.version(), &price)?)
 }
 
 fn home(here: &Here<'_>) -> Result<PathBuf> {

@@ -6,12 +6,12 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
 
 use super::format::put;
-use super::here::Here;
 use super::policy::REPOSITORY_POLICY;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::policy::layer::Layer;
 use crate::policy::template::{TEMPLATE, Template, template_of_repository};
+use crate::prepare::here::Here;
 use crate::report::Page;
 
 /// Write a commented policy to begin with; one that is there stays as it is.

@@ -11,10 +11,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::format::put;
-use super::here::Here;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::policy::duration;
+use crate::prepare::here::Here;
 use crate::process::AskedToEnd;
 
 /// Spend, tokens, decisions, budgets, agents and questions in Prometheus' text format, from the ledger: no counter starts

@@ -1,42 +1,31 @@
 //! Owns the command line: one file a verb.
 
-mod adviser;
 pub mod approvals;
 pub mod approve;
 pub mod at_reset;
 pub mod attribute;
 pub mod audit;
-mod before;
 pub mod brake;
 pub mod budget;
 pub mod channels;
-mod committed;
 pub mod completions;
-pub mod declares;
 pub mod demo;
 pub mod doctor;
 pub mod estimate;
 pub mod exceptions;
 pub mod fleet;
-pub mod fleet_file;
-mod fleet_past;
 pub mod format;
-mod gateway;
 pub mod grant;
 mod help;
-pub mod here;
 pub mod hook;
 pub mod hooks;
 pub mod import;
 pub mod init;
 mod key_file;
-mod likely;
 pub mod metrics;
 pub mod overview;
 pub mod policy;
-pub mod policy_files;
 pub mod policy_try;
-pub mod price_list;
 pub mod prices;
 pub mod prune;
 #[cfg(test)]
@@ -52,38 +41,24 @@ pub mod run;
 pub mod runs;
 pub mod serve;
 pub mod shim;
-mod shim_file;
 pub mod status;
-mod summary;
-mod text_file;
 pub mod top;
 pub mod when;
-mod worktree;
 
-use std::ffi::{OsStr, OsString};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::Write;
 use std::os::fd::BorrowedFd;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::clock;
 use crate::clocks::Clocks;
-use crate::codex::{Invocation, listing};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::gate::socket::SocketError;
 use crate::model::{Brake, RunInfo};
+use crate::prepare::here::{Here, env, here};
+use crate::prepare::supervision::Supervision;
 use crate::process::{self, Guard, GuardHandle, Standing};
-use crate::turn;
-use crate::ui::Look;
-
-use here::Here;
-use run::Supervision;
-
-/// How long a Codex may take to list its hooks (0.2 s on an idle machine), and how many bytes that may be.
-const LISTS: (Duration, u64) = (Duration::from_secs(20), 1 << 20);
+use crate::ui::to_stderr;
 
 /// Puts a budget in front of Codex: meters, warns, holds, asks, stops, and writes everything down.
 #[derive(Parser, Debug)]
@@ -275,23 +250,6 @@ fn guard() -> Result<GuardHandle> {
     Guard::fork().map_err(|error| Error::new("govern cannot start its guard process").caused_by(&error))
 }
 
-/// A variable that is set and not empty.
-fn env(name: &str) -> Option<OsString> {
-    std::env::var_os(name).filter(|value| !value.is_empty())
-}
-
-/// A folder that was deleted while somebody works in it is known by its name only: no reason to keep an agent from
-/// starting there, which inherits the folder itself.
-fn working_folder(known: Option<PathBuf>, named: Option<OsString>) -> PathBuf {
-    let named = named.map(PathBuf::from).filter(|named| named.is_absolute());
-    known.or(named).unwrap_or_else(|| PathBuf::from("/"))
-}
-
-fn here() -> Result<Here<'static>> {
-    let cwd = working_folder(std::env::current_dir().ok(), env("PWD"));
-    Ok(Here { env: &env, cwd, look: Look::stdout(), now: clock::now(), alive: &turn::is_live::lives })
-}
-
 /// Who listens at the other end of a connection speaks for this run: its govern, or, of a session that installed hooks
 /// govern, a process of its Codex, of the number that the socket is named after.
 fn is_own(run: &RunInfo, connection: BorrowedFd<'_>, named: Option<i32>) -> bool {
@@ -335,80 +293,4 @@ fn reading(verb: impl FnOnce(&mut dyn Write, &Here<'_>) -> Result<Exit>) -> Resu
 /// Others write to standard output between its own lines: it is locked for none of them.
 fn demo_at_work(args: &demo::DemoArgs) -> Result<Exit> {
     demo::run(args, &mut std::io::stdout(), &here()?)
-}
-
-/// Asks a Codex whether it tells hooks what its requests use. One that does not answer does not.
-fn tells_of_requests(invocation: &Invocation) -> bool {
-    let asked = listing::app_server(invocation).zip(std::env::current_dir().ok());
-    let Some((command, folder)) = asked else { return false };
-    let Some((program, arguments)) = command.split_first() else { return false };
-    let arguments: Vec<&OsStr> = arguments.iter().map(OsString::as_os_str).collect();
-    let say = listing::questions(&folder).join("\n") + "\n";
-    let hear = |line: &str| listing::is_answer(line).then(|| listing::tells_of_requests(line));
-    process::converse(Path::new(program), &arguments, say.as_bytes(), LISTS, hear).unwrap_or(false)
-}
-
-/// govern's own words while stdout belongs to the child. Nobody reading is no reason to fail.
-fn to_stderr(text: &str) {
-    let mut err = std::io::stderr().lock();
-    // A name out of a cloned repository may hold controls by which some terminals take orders.
-    let text = text.replace(|c| matches!(c, '\u{80}'..='\u{9f}'), "\u{fffd}");
-    let _unread = err.write_all(text.as_bytes()).and_then(|()| err.flush());
-}
-
-/// Adds a text to a file that CI named in a variable. It begins on a line of its own, whatever was written there before.
-fn append(path: &Path, text: &str) -> std::io::Result<()> {
-    let lead = if ends_within_a_line(path) { "\n" } else { "" };
-    // An agent may have put a pipe there.
-    let mut file = process::open_to_append(path)?;
-    file.write_all(format!("{lead}{text}").as_bytes())
-}
-
-/// Says whether a regular file's last line lacks its end. A file that cannot be read is taken to be complete: writing to
-/// it then says what is wrong.
-fn ends_within_a_line(path: &Path) -> bool {
-    let last = || {
-        let length = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?.len();
-        let mut file = std::fs::File::open(path).ok()?;
-        file.seek(SeekFrom::Start(length.checked_sub(1)?)).ok()?;
-        let mut byte = [0];
-        file.read_exact(&mut byte).ok()?;
-        Some(byte)
-    };
-    last().is_some_and(|byte| byte != *b"\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    #[expect(clippy::disallowed_methods, reason = "a test makes a pipe")]
-    fn what_is_added_begins_on_a_line_of_its_own() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("output.txt");
-        for (before, after) in [("", "run=1\n"), ("a=b\n", "a=b\nrun=1\n"), ("a=b", "a=b\nrun=1\n")] {
-            std::fs::write(&path, before).unwrap();
-            append(&path, "run=1\n").unwrap();
-            assert_eq!(std::fs::read_to_string(&path).unwrap(), after, "{before:?}");
-        }
-        let pipe = folder.path().join("pipe");
-        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        append(&pipe, "nobody reads it\n").unwrap_err();
-        let fresh = folder.path().join("fresh.txt");
-        append(&fresh, "run=1\n").unwrap();
-        assert_eq!(std::fs::read_to_string(&fresh).unwrap(), "run=1\n");
-    }
-
-    #[test]
-    fn a_working_folder_that_is_gone_is_known_by_its_name() {
-        for (known, named, folder) in [
-            (Some("/work"), Some("/linked"), "/work"),
-            (None, Some("/gone"), "/gone"),
-            (None, Some("gone"), "/"),
-            (None, None, "/"),
-        ] {
-            assert_eq!(working_folder(known.map(PathBuf::from), named.map(OsString::from)), Path::new(folder));
-        }
-    }
 }

@@ -7,11 +7,11 @@ use std::io::Write;
 pub(super) use gather::{agent, gather};
 
 use super::format::put;
-use super::here::Here;
 use super::report::nothing_yet;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::model::Billing;
+use crate::prepare::here::Here;
 use crate::report::Overview;
 use crate::report::approvals::{AskedRow, paused_runs};
 use crate::report::overview::Spent;

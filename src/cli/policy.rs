@@ -4,10 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::format::{Format, put};
-use super::here::{Here, join};
 use super::policy_try::{self, TryArgs};
-use super::run::{at_terminal, starter};
-use super::{policy_files, price_list};
 use crate::decide::people::{channel, permission};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -20,6 +17,9 @@ use crate::policy::mistake::Mistake;
 use crate::policy::rule::{Layer, Policy};
 use crate::policy::show::{attribution_here, show};
 use crate::policy::{attribute, diagnostic};
+use crate::prepare::here::{Here, join};
+use crate::prepare::identity::{at_terminal, starter};
+use crate::prepare::{policy_files, price_list};
 use crate::process;
 use crate::report::text::printable_lines;
 

@@ -9,7 +9,6 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::format::{Format, put_as};
-use super::here::Here;
 use super::report::nothing_yet;
 use super::when::When;
 use crate::codex::Invocation;
@@ -20,6 +19,7 @@ use crate::ledger::{Filter, Ledger, RunFilter, SumQuery};
 use crate::model::trial::Trial;
 use crate::model::{AgentName, Billing, Dimension, RunId, RunInfo, ThreadId, Timestamp, Unit};
 use crate::policy::rule::{Policy, Window};
+use crate::prepare::here::Here;
 use crate::report::trial::Unreplayed;
 use crate::report::{TrialReport, json};
 use crate::usage::price::PriceTable;

@@ -11,10 +11,10 @@ use chrono::NaiveDate;
 use serde_json::json;
 
 use super::format::{Format, put_as};
-use super::here::Here;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::model::{Dimension, ModelId, Money, ServiceTier, Tokens};
+use crate::prepare::here::Here;
 use crate::report::json::to_text;
 use crate::report::page::{Cell, Column, Item, Page, Table, Tone};
 use crate::report::rounding::grouped;

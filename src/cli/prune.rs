@@ -6,13 +6,13 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::format::put;
-use super::here::Here;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::gate::socket;
 use crate::ledger::prune::{self, Leftover};
 use crate::ledger::{Ledger, state_folder};
 use crate::policy::duration::{self, DURATION_HINT};
+use crate::prepare::here::Here;
 use crate::report::page::{Cell, Column, Page, Table};
 use crate::report::text::{count, moment, size};
 
@@ -59,7 +59,7 @@ pub fn run(args: &PruneArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exi
         return Ok(Exit::Success);
     }
     let mut ledger = Ledger::open_existing(&state)?;
-    let by = format!("{} (cli)", super::run::whoami());
+    let by = format!("{} (cli)", crate::prepare::identity::whoami());
     let runs: Vec<_> = found.iter().map(|one| one.run.clone()).collect();
     ledger.turn(here.now, |turn| turn.prune(&by, before, &runs, (files, bytes)))?;
     for leftover in &found {

@@ -10,7 +10,6 @@ use super::approvals::{self, ApprovalsArgs};
 use super::audit::{self, AuditArgs};
 use super::budget::{self, BudgetArgs};
 use super::doctor::{self, DoctorArgs};
-use super::here::Here;
 use super::init::{self, InitArgs};
 use super::overview;
 use super::policy::{self, PolicyArgs};
@@ -21,6 +20,7 @@ use crate::exit::Exit;
 use crate::ledger::{Ledger, Question};
 use crate::model::event::EventKind;
 use crate::model::{BudgetKey, Event, ProcessIdentity, RunProcess, Timestamp, Unit, Verb};
+use crate::prepare::here::Here;
 use crate::report::sample;
 use crate::ui::Look;
 

@@ -7,7 +7,6 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::format::{Format, put_as};
-use super::here::Here;
 use super::key_file;
 use super::reconciled::compared;
 use super::report::nothing_yet;
@@ -21,6 +20,7 @@ use crate::model::reconciled::BillBasis;
 use crate::model::{BillSource, BillSubject, Billing, ObservedPart, Reconciled, ToldPart};
 use crate::policy::reconcile::is_project;
 use crate::policy::rule::Policy;
+use crate::prepare::here::Here;
 use crate::report::json;
 use crate::report::reconciled::{ReconciledReport, SourceAsked};
 use crate::usage::price::PriceTable;
@@ -131,7 +131,7 @@ fn write_down(
     prices: &PriceTable,
     here: &Here<'_>,
 ) -> Result<ReconciledReport> {
-    let by = format!("{} (cli)", super::run::whoami());
+    let by = format!("{} (cli)", crate::prepare::identity::whoami());
     let mut ledger = Ledger::open_existing(&here.state_folder()?)?;
     let mut report = ReconciledReport { since: filter.since, ..ReconciledReport::default() };
     for (source, told) in told {

@@ -5,34 +5,31 @@ mod html;
 mod savings;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use chrono_tz::Tz;
 
 use super::format::{put, put_json, put_lines};
-use super::here::Here;
 use super::reconciled::compared;
+use super::results;
 use super::results::pull_requests::Asker;
 use super::when::When;
-use super::{price_list, results, resume};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Filter, Ledger, SliceQuery};
-use crate::model::event::{Decision, EventKind};
-use crate::model::{AgentName, Dimension, Event, ModelId, RunId, RunInfo, ThreadInfo, Timestamp, Verb};
+use crate::model::{Dimension, Timestamp};
 use crate::policy::zone;
+use crate::prepare::here::Here;
+use crate::prepare::price_list;
+use crate::prepare::run_report::{events_told, of_run, stamp};
 use crate::report;
 use crate::report::focus::Charges;
 use crate::report::group_by::{BY_HINT, Pieces};
 use crate::report::outputs::Outputs;
 use crate::report::reconciled::ReconciledReport;
 use crate::report::text::count;
-use crate::report::timeline::told;
-use crate::report::{
-    By, Frame, Handoff, Page, PriceStamp, RunParts, RunReport, RunTally, Savings, Session, Summary, Tally, csv,
-    markdown, spend,
-};
-use crate::tail::locate;
+use crate::report::tests_and_patches::tests_and_patches;
+use crate::report::{By, Frame, Page, PriceStamp, Savings, Summary, Tally, csv, markdown, spend};
 use crate::usage::price::PriceTable;
 
 /// What was spent: by agent and model, or by whatever is asked.
@@ -355,67 +352,4 @@ pub(super) fn nothing_yet() -> Page {
     let mut page = Page::of_notes(["Nothing was recorded yet. To begin, put govern before a command:"]);
     page.command("govern run -- codex exec \"fix the tests\"");
     page
-}
-
-/// The table that the costs of a run come from, or that of this govern.
-pub(super) fn stamp(info: Option<&RunInfo>) -> PriceStamp {
-    let version = info.map_or_else(|| PriceTable::embedded().version().to_owned(), |info| info.prices.clone());
-    // The table's version is its date.
-    PriceStamp { date: version.clone(), version }
-}
-
-/// What is told of a run: all but its responses, save for those that show that a route has come off; and what its govern
-/// left under way, if that was killed.
-fn events_told(ledger: &Ledger, run: &RunId, here: &Here<'_>) -> Result<Vec<Event>> {
-    let mut routes: Vec<(Option<AgentName>, ModelId)> = Vec::new();
-    let mut shows = |event: &Event| match &event.kind {
-        EventKind::Decided(Decision { verb: Verb::Route, to: Some(model), .. }) => {
-            routes.push((event.agent.clone(), model.clone()));
-            true
-        }
-        EventKind::Response(response) => {
-            let waits = routes.len();
-            routes.retain(|(agent, model)| *agent != event.agent || response.model.as_ref() != Some(model));
-            routes.len() < waits
-        }
-        _ => true,
-    };
-    let recorded = ledger.events(run)?.into_iter().map(|entry| entry.event).filter(|event| shows(event));
-    Ok(recorded.chain(ledger.cut_off(Some(run), here.alive)?).collect())
-}
-
-/// A run as its end showed it, from what was recorded.
-pub fn of_run(ledger: &Ledger, mut info: RunInfo, here: &Here<'_>, zone: Tz) -> Result<RunReport> {
-    let mut spend = RunTally::default();
-    ledger.responses(&Filter { run: Some(info.id.clone()), ..Filter::default() }, |response| spend.add(&response))?;
-    let threads = ledger.threads(&info.id)?;
-    let events = events_told(ledger, &info.id, here)?;
-    if info.outcome.is_none() && !ledger.lives(&info, here.alive) {
-        info.outcome = Some("lost".to_owned());
-    }
-    let goes_on = match info.outcome.as_deref() {
-        Some("stopped" | "killed" | "lost") => true,
-        // One that was refused when it was to go on.
-        Some("refused") => events.iter().any(|event| matches!(event.kind, EventKind::RunResumed { .. })),
-        _ => false,
-    };
-    let handoff = match goes_on {
-        true => Some(Handoff { files: None, next: resume::next(ledger, &info, here)? }),
-        false => None,
-    };
-    let (prices, session) = (stamp(Some(&info)), session(&threads, here));
-    Ok(RunReport::new(spend, RunParts { info, threads, events, budgets: Vec::new(), handoff, session, prices, zone }))
-}
-
-/// The session of these threads, where they are of one, and its file is there: Codex can go on with it.
-fn session(threads: &[ThreadInfo], here: &Here<'_>) -> Option<Session> {
-    let mut roots = threads.iter().filter(|thread| thread.thread == thread.root);
-    let only = roots.next().filter(|_| roots.next().is_none())?;
-    let path = Path::new(&only.path);
-    let home = locate::home_of(path).filter(|_| path.is_file())?;
-    let is_own =
-        |own: PathBuf| own.canonicalize().ok().is_some_and(|own| home.canonicalize().is_ok_and(|it| it == own));
-    let is_own = locate::codex_home(|name| here.variable(name)).is_some_and(is_own);
-    let home = home.to_str().filter(|_| !is_own).map(str::to_owned);
-    Some(Session { thread: only.thread.clone(), home })
 }

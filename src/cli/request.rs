@@ -1,6 +1,5 @@
 //! Owns `govern request`: asks a person ahead for more, from inside an agent too. It decides nothing.
 
-use super::here::Here;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::gate::message::{Message, Reply};
@@ -8,6 +7,7 @@ use crate::gate::socket::{self, SocketError};
 use crate::ledger::state_folder;
 use crate::model::quantity::quantity_hint;
 use crate::model::{Quantity, RunInfo};
+use crate::prepare::here::Here;
 use crate::process;
 use crate::report::text::printable;
 

@@ -1,38 +1,35 @@
 //! Owns `govern resume RUN`: goes on with a run that was stopped, in the same thread, with the same flags, in the same place.
 
-mod kept;
-mod next;
-
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use self::kept::Kept;
+use super::run::beside_stdout;
 use crate::codex::Invocation;
 use crate::decide::people::lift::Lift;
-use crate::decide::people::permission::{self, Lifting};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::ledger::{HeldBack, Ledger, LedgerError, RunFilter, outbox};
+use crate::ledger::{Ledger, LedgerError, RunFilter, outbox};
 use crate::model::quantity::quantity_hint;
-use crate::model::{AgentName, Answerer, Brake, Door, Quantity, RunId, RunInfo, Token, TokenHash};
+use crate::model::{AgentName, Answerer, Door, Quantity, RunId, RunInfo, Token, TokenHash};
 use crate::place;
-use crate::policy::rule::{Approvals, Policy};
+use crate::policy::rule::Policy;
+use crate::prepare::fleet;
+use crate::prepare::here::{Here, env};
+use crate::prepare::identity::{at_terminal, starter, whoami};
+use crate::prepare::kept::{Kept, Resumable, is_screen};
+use crate::prepare::next::{last_end, next};
+use crate::prepare::resume::{Earlier, changed_policy};
+use crate::prepare::run::govern;
+use crate::prepare::start::{Shown, Start};
+use crate::prepare::supervision::Supervision;
 use crate::process;
 use crate::report::Next;
 use crate::report::text::{moment, printable, shell_words};
 use crate::report::timeline::told;
 use crate::supervise::EarlierEnd;
-
-use super::env;
-use super::fleet;
-use super::here::{Here, join_with};
-use super::run::{Shown, Start, Supervision, at_terminal, beside_stdout, govern, starter, whoami};
-
-pub(super) use self::kept::{Resumable, ResumableFleet};
-pub(super) use self::next::{last_end, next};
 
 /// Options of `govern resume`.
 #[derive(Args, Debug)]
@@ -87,7 +84,7 @@ pub fn run(args: &ResumeArgs, supervision: Supervision) -> Result<Exit> {
     let Some(prefix) = &args.run else { return Err(which(&here)?) };
     let (mut info, kept) = find(&here, prefix, args.quiet)?;
     if let Some(ledger) = here.ledger()?.filter(|_| info.rule.is_none()) {
-        info.rule = next::last_end(&ledger, &info.id)?.flatten().and_then(|lifts| lifts.budget);
+        info.rule = last_end(&ledger, &info.id)?.flatten().and_then(|lifts| lifts.budget);
     }
     let kept = match &args.folder {
         Some(folder) => kept.moved(&here.cwd.join(folder)),
@@ -112,7 +109,10 @@ pub fn run(args: &ResumeArgs, supervision: Supervision) -> Result<Exit> {
     let earlier = Earlier { held_back, info, lift, accepts, approvers, extend, who, by, token };
     match kept {
         Kept::Run(kept) => run_alone(kept, earlier, supervision, (args, &here)),
-        Kept::Fleet(kept) => fleet::go_on(&kept.args(args), supervision, &here, earlier),
+        Kept::Fleet(kept) => {
+            let shown = Shown { quiet: args.quiet, json: args.json.clone() };
+            fleet::govern(&kept.start(), supervision, (&here, &shown), Some(earlier))
+        }
     }
 }
 
@@ -133,27 +133,6 @@ fn enter(folder: &Path, args: &ResumeArgs) -> Result<()> {
     })
 }
 
-/// A run that goes on.
-pub(super) struct Earlier {
-    /// The run.
-    pub(super) info: RunInfo,
-    /// What a person did to it that only one who may answer undoes.
-    held_back: Option<HeldBack>,
-    /// The limit that is lifted first.
-    pub(super) lift: Option<Lift>,
-    /// It goes on although its policy changed.
-    accepts: bool,
-    /// Who might answer when it was started.
-    approvers: Vec<String>,
-    /// What was typed after `--extend`.
-    extend: Option<String>,
-    /// Who lets it go on, and as records name that.
-    who: Answerer,
-    by: String,
-    /// By which token.
-    token: Option<TokenHash>,
-}
-
 /// Who lets the run go on: whoever is at the terminal, or who got the letter that had this token.
 fn answerer(info: &RunInfo, token: Option<TokenHash>, here: &Here<'_>) -> Result<Answerer> {
     let Some(token) = token else { return Ok(at_terminal()) };
@@ -168,97 +147,6 @@ fn answerer(info: &RunInfo, token: Option<TokenHash>, here: &Here<'_>) -> Result
     })
 }
 
-impl Earlier {
-    /// Whether this person may let it go on under this policy. A refusal is on record, and nothing else of it.
-    pub(super) fn accept(&self, policy: &Policy, here: &Here<'_>) -> Result<()> {
-        let judged = self.judge(policy, here);
-        let mut ledger = Ledger::open(&here.state_folder()?)?;
-        match (&judged, &self.token) {
-            (Err(refused), _) => {
-                ledger.turn(here.now, |turn| turn.refuse(&self.info.id, &self.by, refused.message()))?
-            }
-            (Ok(()), Some(token)) => outbox::use_leave(&mut ledger, here.now, token)?,
-            (Ok(()), None) => {}
-        }
-        judged
-    }
-
-    fn judge(&self, policy: &Policy, here: &Here<'_>) -> Result<()> {
-        self.release(&policy.approvals)?;
-        self.accept_change(policy, here)?;
-        self.may_lift(policy, here)
-    }
-
-    /// What `--extend` asks for is judged before the run is opened again: a refusal changes nothing of it, neither its
-    /// outcome nor its record.
-    fn may_lift(&self, policy: &Policy, here: &Here<'_>) -> Result<()> {
-        let Some(Lift { by_amount, who, .. }) = &self.lift else { return Ok(()) };
-        let refused = |why: &str| {
-            Error::new(format!("refused to resume run `{}`: {why}", self.info.id))
-                .hint("nothing was changed: the run can still go on")
-                .exit(Exit::Refused)
-        };
-        let Some(budget) = next::lifted(policy, self.info.rule.as_ref(), *by_amount) else {
-            return Err(refused(&format!("no budget of this run counts what `--extend {by_amount}` would lift")));
-        };
-        let lifting =
-            Lifting { budget: &budget.name, by: *by_amount, given: next::given(&self.info, policy, budget, here)? };
-        permission::judge(&policy.approvals, who, &starter(), Some(lifting))
-            .map_err(|not| refused(&not.to_string()))?;
-        match policy.approvals.people_for(Some(*by_amount)) {
-            0 | 1 => Ok(()),
-            people => {
-                Err(refused(&format!("{people} persons have to agree to `--extend {by_amount}`, and this is one")))
-            }
-        }
-    }
-
-    /// What a person stopped or paused, or said no to, only somebody who may answer lets go on: as `continue` does.
-    fn release(&self, approvals: &Approvals) -> Result<()> {
-        let Some(held_back) = &self.held_back else { return Ok(()) };
-        permission::judge(approvals, &self.who, &starter(), None).map_err(|not| {
-            let done = match held_back {
-                HeldBack::Braked(Brake::Pause, braked) => format!("paused {}", braked.text()),
-                HeldBack::Braked(Brake::Kill, braked) => format!("killed {}", braked.text()),
-                HeldBack::Braked(Brake::Stop | Brake::Continue, braked) => format!("stopped {}", braked.text()),
-                HeldBack::Denied(braked) => format!("denied {}", braked.text()),
-            };
-            Error::new(format!("refused to resume run `{}`, which was {done}: {not}", self.info.id))
-                .hint(format!(
-                    "to let it go on is an answer, as `govern continue` is; by a letter about its end: \
-                     `govern resume {} --token TOKEN`",
-                    self.info.id
-                ))
-                .exit(Exit::Refused)
-        })
-    }
-
-    /// Refuses a policy that is not the one that the run was started under, unless that was accepted: by somebody who
-    /// may answer under both.
-    fn accept_change(&self, policy: &Policy, here: &Here<'_>) -> Result<()> {
-        let Some(changed) = changed_policy(&self.info.policy, &policy.digest) else { return Ok(()) };
-        let refused =
-            |why: &str| Error::new(format!("refused to resume run `{}`: {why}", self.info.id)).exit(Exit::Refused);
-        if !self.accepts {
-            // The limit that ended it is in the way still, whether that was typed or not.
-            let needed = match (&self.extend, here.ledger()?) {
-                (None, Some(ledger)) => next::needed(&ledger, &self.info, policy, here)?,
-                (typed, _) => typed.clone(),
-            };
-            let command = next::command(&self.info.id, needed.as_deref(), true);
-            return Err(refused(&changed).hint(format!("{LOOK_FIRST}: {command}")));
-        }
-        let persons = policy.approvals.persons.clone();
-        let then = Approvals { approvers: self.approvers.clone(), persons, ..Approvals::default() };
-        for approvals in [&then, &policy.approvals] {
-            permission::judge(approvals, &self.who, &starter(), None)
-                .map_err(|not| refused(&not.to_string()).hint("whoever accepts a changed policy answers for it"))?;
-        }
-        super::to_stderr(&format!("govern: {changed}\n"));
-        Ok(())
-    }
-}
-
 fn run_alone(
     kept: Resumable,
     earlier: Earlier,
@@ -269,7 +157,7 @@ fn run_alone(
     earlier.accept(&policy, here)?;
     let Earlier { info, lift, .. } = earlier;
     let command = kept.again().ok_or_else(|| cannot(&info.id, "its thread or its command line is not known"))?;
-    let is_screen = Invocation::parse(&command).is_some_and(|invocation| kept::is_screen(&invocation));
+    let is_screen = Invocation::parse(&command).as_ref().is_some_and(is_screen);
     if is_screen && !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
         return Err(Error::new(format!(
             "run `{}` is a Codex screen, and standard input and output are no terminal",
@@ -328,7 +216,7 @@ pub(super) fn pending(
         },
         Kept::Fleet(_) => ["codex", "exec"].map(OsString::from).to_vec(),
     };
-    let is_screen = Invocation::parse(&command).is_some_and(|invocation| kept::is_screen(&invocation));
+    let is_screen = Invocation::parse(&command).as_ref().is_some_and(is_screen);
     Ok(Ok(Pending { policy, command, cwd, is_screen }))
 }
 
@@ -392,40 +280,7 @@ fn is_taken(error: LedgerError) -> Error {
     if is_refusal { error.exit(Exit::Refused) } else { error }
 }
 
-/// Who may answer in this run, as far as it was kept when it was started; empty: whoever has the account.
-pub(super) fn approvers(ledger: &Ledger, run: &RunId) -> Result<Vec<String>> {
-    Ok(Kept::of(ledger, run)?.map(|kept| kept.approvers().to_vec()).unwrap_or_default())
-}
-
-/// What the run's own `--budget` flags limit, as far as the ledger keeps them.
-pub(super) fn flag_policy(ledger: &Ledger, run: &RunId) -> Result<Option<Policy>> {
-    let kept = ledger.command_of(run)?.and_then(|text| serde_json::from_str::<Resumable>(&text).ok());
-    kept.map(|kept| Ok(join_with(Vec::new(), kept.rules.flags()?, false)?.policy)).transpose()
-}
-
-const LOOK_FIRST: &str = "the agent may have edited it: look at `govern policy show --here` in the run's folder, then, if it is as it should be";
-
 fn cannot(run: &RunId, why: &str) -> Error {
     Error::new(format!("run `{run}` cannot go on: {why}"))
         .hint("`codex resume` can continue the session by hand, under a run of its own")
-}
-
-/// What to say where the policy is not the one that the run was started under; both by the start of their digests.
-fn changed_policy(recorded: &str, now: &str) -> Option<String> {
-    let short = |digest: &str| digest.chars().take(12).collect::<String>();
-    (recorded != now).then(|| {
-        format!("the policy has changed since the run began: it was `{}`, now it is `{}`", short(recorded), short(now))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_policy_that_changed_is_told_by_the_start_of_both_digests() {
-        assert_eq!(changed_policy("abc", "abc"), None);
-        let said = changed_policy(&"a1".repeat(32), &"b2".repeat(32)).unwrap();
-        assert_eq!(said, "the policy has changed since the run began: it was `a1a1a1a1a1a1`, now it is `b2b2b2b2b2b2`");
-    }
 }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::here::Here;
 use crate::error::{Error, Result};
 use crate::model::{RunId, Timestamp};
+use crate::prepare::here::Here;
 use crate::process::{open_to_read, read_at_most};
 use crate::report::resumes::ResumesAt;
 

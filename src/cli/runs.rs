@@ -6,7 +6,6 @@ use std::io::Write;
 use chrono_tz::Tz;
 
 use super::format::{Format, put_as};
-use super::here::Here;
 use super::report::nothing_yet;
 use super::resumes;
 use super::when::When;
@@ -14,6 +13,7 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::ledger::{Filter, Ledger, RunFilter, SliceQuery};
 use crate::model::RunId;
+use crate::prepare::here::Here;
 use crate::report::run_list::{ListedRun, RunList};
 use crate::report::{Totals, json};
 

@@ -11,8 +11,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use super::here::{Here, join};
-use super::{metrics, policy_files};
+use super::metrics;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Heard, Ledger, state_folder};
@@ -21,6 +20,8 @@ use crate::notify::slack::Slack;
 use crate::notify::{Mail, Webhook};
 use crate::policy::rule::{Layer, Policy};
 use crate::policy::serve::{ListenAt, Serve, Trust};
+use crate::prepare::here::{Here, join};
+use crate::prepare::policy_files;
 use crate::process::{self, AskedToEnd};
 use crate::serve::page::{Opened, Proxy, Public};
 use crate::serve::{self, Renew, Sender, Stay};

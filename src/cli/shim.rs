@@ -8,13 +8,15 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::format::put;
-use super::here::{Here, join};
-use super::policy_files;
-use super::run::{AtLimit, Rules};
-use super::shim_file::{MARK, is_shim, runs};
+use super::run::AtLimit;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::model::Verb;
 use crate::policy::rule::Layer;
+use crate::prepare::here::{Here, join};
+use crate::prepare::policy_files;
+use crate::prepare::rules::Rules;
+use crate::prepare::shim_file::{MARK, is_shim, runs};
 use crate::report::text::printable;
 
 /// First words of a command line of Codex's that asks no model, as a pattern of a shell.
@@ -42,7 +44,7 @@ pub struct ShimArgs {
 
 /// Writes it. One that is there is written anew; another program of that name stays.
 pub fn run(args: &ShimArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
-    let rules = Rules { budgets: args.budget.clone(), at_limit: args.at_limit, ..Rules::default() };
+    let rules = Rules { budgets: args.budget.clone(), at_limit: args.at_limit.map(Verb::from), ..Rules::default() };
     rules.flags()?;
     if let Some(policy) = &args.policy {
         let policy = here.cwd.join(policy);
@@ -161,8 +163,8 @@ fn quoted(word: &OsStr) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::shim_file::behind;
     use super::*;
+    use crate::prepare::shim_file::behind;
 
     #[test]
     fn words_reach_the_shell_as_they_are() {

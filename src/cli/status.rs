@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::format::put;
-use super::here::Here;
 use super::resumes;
 use crate::clock;
 use crate::error::{Error, Result};
@@ -15,6 +14,7 @@ use crate::ledger::{Filter, Ledger, state_folder};
 use crate::model::{
     AgentName, Live, LiveAgent, MayAnswer, Money, RATE_FROM, RATE_OVER, Response, RunInfo, Standing, Timestamp,
 };
+use crate::prepare::here::Here;
 use crate::process;
 use crate::report::text::printable;
 use crate::report::{RunStatus, Source, StatusReport, json};

@@ -8,7 +8,6 @@ use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinSet;
 
 use super::format::put;
-use super::here::Here;
 use super::overview::{agent, gather};
 use super::{approve, brake, env};
 use crate::clock;
@@ -17,6 +16,7 @@ use crate::exit::Exit;
 use crate::gate::message::Wish;
 use crate::ledger::{Heard as Ledgers, state_folder};
 use crate::model::{RunInfo, RunProcess};
+use crate::prepare::here::Here;
 use crate::process::AskedToEnd;
 use crate::report::Overview;
 use crate::report::overview::agent::{AgentKey, AgentLook};

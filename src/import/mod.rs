@@ -8,6 +8,7 @@
 mod changed_files;
 mod family;
 mod read;
+mod reprice;
 mod session_file;
 mod write;
 
@@ -30,6 +31,7 @@ use changed_files::Plan;
 pub use changed_files::Unreadable;
 use family::{Families, Files};
 use read::{Part, Unwanted};
+pub use reprice::repriced;
 pub use session_file::{Named, ReadSession, Session, import_session, read_session};
 use write::Writer;
 

@@ -14,7 +14,7 @@ mod pages;
 #[cfg(test)]
 pub(crate) mod table_checks;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use crate::report::Page;
 use crate::report::page::Table;
@@ -23,6 +23,14 @@ use crate::report::page::Table;
 const UNKNOWN_WIDTH: usize = 120;
 /// Narrower is taken for a mistake.
 const LEAST_WIDTH: usize = 40;
+
+/// govern's own words while stdout belongs to the child. Nobody reading is no reason to fail.
+pub fn to_stderr(text: &str) {
+    let mut err = std::io::stderr().lock();
+    // A name out of a cloned repository may hold controls by which some terminals take orders.
+    let text = text.replace(|c| matches!(c, '\u{80}'..='\u{9f}'), "\u{fffd}");
+    let _unread = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+}
 
 /// How a page is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::cli::here::Here;
 use crate::cli::resumes::Keeper;
 use crate::error::{Error, Result};
 use crate::model::{RunId, Timestamp};
+use crate::prepare::here::Here;
 use crate::process;
 
 /// What a timer needs to know.

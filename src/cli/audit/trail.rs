@@ -4,12 +4,12 @@ use std::io::{self, BufWriter, Write};
 
 use chrono_tz::Tz;
 
-use crate::cli::here::Here;
 use crate::cli::when::When;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::trail::{self, TrailQuery};
 use crate::ledger::{Ledger, LedgerError};
+use crate::prepare::here::Here;
 use crate::report::action::{Action, Chain};
 use crate::report::page::{Item, Page};
 use crate::report::text::{moment, shell_words};

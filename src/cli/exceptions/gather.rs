@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use crate::cli::here::Here;
 use crate::compare::{Case, Like, Outlier, Story, advise, outliers};
 use crate::error::Result;
 use crate::ledger::families::families;
@@ -11,6 +10,7 @@ use crate::model::{
     Event, Exception, ExceptionId, ExceptionKind, ExceptionState, Family, ModelId, RunId, RunInfo, ServiceTier,
     Timestamp, Tokens,
 };
+use crate::prepare::here::Here;
 use crate::report::exceptions::ExceptionRow;
 
 /// Which ones.

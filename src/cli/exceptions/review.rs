@@ -4,10 +4,10 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use super::{decide, gather, line, outside, write};
 use crate::cli::format::put;
-use crate::cli::here::Here;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::model::ExceptionState;
+use crate::prepare::here::Here;
 use crate::report::Page;
 use crate::report::exceptions::ExceptionRow;
 

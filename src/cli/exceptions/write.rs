@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 
 use super::{WriteArgs, by, line, one};
 use crate::cli::format::put;
-use crate::cli::here::{Here, join};
-use crate::cli::{policy_files, resume};
 use crate::compare::Remedy;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -15,6 +13,9 @@ use crate::ledger::{Ledger, reviews};
 use crate::model::{BudgetName, Exception, ExceptionKind, ExceptionState, Quantity, Timestamp};
 use crate::policy::edit;
 use crate::policy::mistake::LayerText;
+use crate::prepare::here::{Here, join};
+use crate::prepare::next::last_end;
+use crate::prepare::policy_files;
 use crate::report::diff;
 use crate::report::exceptions::ExceptionRow;
 use crate::report::text::printable_lines;
@@ -128,7 +129,7 @@ fn raise(one: &Exception, here: &Here<'_>) -> Result<Option<Quantity>> {
         // What it takes to go on is what the run's end says.
         (ExceptionKind::Stop, Some(run)) => {
             let Some(ledger) = here.ledger()? else { return Ok(None) };
-            let lifts = resume::last_end(&ledger, run)?.flatten();
+            let lifts = last_end(&ledger, run)?.flatten();
             Ok(lifts.and_then(|lifts| Quantity::parse(lifts.needs.as_ref().unwrap_or(&lifts.amount)).ok()))
         }
         _ => Ok(one.raise),

@@ -8,8 +8,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use super::Said;
-use crate::cli::here::Here;
-use crate::cli::{env, hooks, policy_files, run as runs, working_folder};
+use crate::cli::hooks;
 use crate::clock;
 use crate::codex::{HookEvent, Invocation, Kind, redact};
 use crate::decide::people::channel;
@@ -23,6 +22,13 @@ use crate::place;
 use crate::policy::attribute;
 use crate::policy::mistake::LayerText;
 use crate::policy::rule::Layer;
+use crate::prepare::attribution::attribute_at;
+use crate::prepare::before::fresh_budgets;
+use crate::prepare::here::{Here, env, working_folder};
+use crate::prepare::identity::{starter, whoami};
+use crate::prepare::policy_files;
+use crate::prepare::rules::Rules;
+use crate::prepare::run_id::run_of;
 use crate::process::{self, Parent, Woken};
 use crate::standalone::{self, Call, HookOutcome, Stopping};
 use crate::tail::{locate, session};
@@ -210,9 +216,9 @@ impl Attended<'_> {
     }
 
     /// Judges the hook as things stand now.
-    fn attend(&self, command: &[OsString], stays: bool, again: bool) -> Result<HookOutcome, String> {
-        let rules = runs::Rules { observe: self.hook.observe, ..runs::Rules::default() };
-        let run = runs::run_of(&self.said.input.session_id);
+    fn attend(&self, command: &[OsString], stays: bool, again: bool) -> Result<Told, String> {
+        let rules = Rules { observe: self.hook.observe, ..Rules::default() };
+        let run = run_of(&self.said.input.session_id);
         let state = self.state()?;
         let mut layers = policy_files::read(self.policy_places()).map_err(|error| error.to_string())?;
         let (pinned, began_under) = match pinned(&state, &run, self.codex, &self.codexes) {
@@ -257,7 +263,7 @@ impl Attended<'_> {
             None => {
                 let home = self.here.variable("HOME").map(PathBuf::from);
                 let place = place::look(&self.here.cwd, |name| self.here.variable(name));
-                runs::attribute_at(&policy, &place, home, attribute::said_by(|name| self.said_to_the_outermost(name)))
+                attribute_at(&policy, &place, home, attribute::said_by(|name| self.said_to_the_outermost(name)))
             }
         };
         let prices = self.here.prices(&policy).map_err(|error| error.to_string())?;
@@ -273,13 +279,13 @@ impl Attended<'_> {
             let said = read.and_then(|read| read.unwrap_or_else(|error| Some(format!("not metered: {error}"))));
             return Ok(HookOutcome::GoOn { deny: None, said: said.into_iter().collect(), context: Vec::new() });
         }
-        let (_, too_fresh) = runs::fresh_budgets(&policy, &ledger, &run).map_err(|error| error.to_string())?;
+        let (_, too_fresh) = fresh_budgets(&policy, &ledger, &run).map_err(|error| error.to_string())?;
         if let Some(refusal) = too_fresh {
             return Err(refusal.to_string());
         }
         let agent =
             AgentName::new(redact(&self.said_to_the_outermost("GOVERN_AGENT").unwrap_or_else(|| "codex".to_owned())));
-        let channel = channel::reaches(&policy, &runs::starter(), &agent, &attribution);
+        let channel = channel::reaches(&policy, &starter(), &agent, &attribution);
         let call = Call {
             event: self.hook.event,
             input: self.said.input.clone(),
@@ -293,7 +299,7 @@ impl Attended<'_> {
             codex: self.codex,
             command: command.to_vec(),
             cwd: self.here.cwd.clone(),
-            by: runs::whoami(),
+            by: whoami(),
             stays,
             nobody: Surroundings {
                 terminal: process::terminal_of(self.codex.pid),

@@ -7,10 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cli::here::Here;
 use crate::codex::HookEvent;
 use crate::codex::installed::EVENTS;
 use crate::codex::listed::{self, Listed, Listing};
+use crate::prepare::here::Here;
 use crate::process;
 
 /// How long one has to answer: 0.4 to 1.1 s were seen (0.118 to 0.171), and a loaded machine needs longer.

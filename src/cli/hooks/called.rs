@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::Place;
 use super::file::ConfigFile;
-use crate::cli::here::Here;
 use crate::codex::installed;
+use crate::prepare::here::Here;
 use crate::process;
 
 /// The govern that a file's hooks call.

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::cli::budget::{self, Stands};
-use crate::cli::here::Here;
 use crate::cli::status;
 use crate::error::Result;
 use crate::ledger::{Counters, KeptName, Ledger, Moment, Spends, Times, Used};
@@ -14,6 +13,7 @@ use crate::metrics::{BudgetFigure, Figures, Kept, LABELS, Name, Spender, exposit
 use crate::model::{Dimension, Timestamp, Unit};
 use crate::policy::duration;
 use crate::policy::rule::{Calendar, Policy, Window};
+use crate::prepare::here::Here;
 use crate::process;
 use crate::report::forecast::Forecast;
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::cli::here::Here;
 use crate::error::{Error, Result};
 use crate::metrics::group;
 use crate::metrics::text::CONTENT_TYPE;
@@ -10,6 +9,7 @@ use crate::net::{Client, Limits};
 use crate::place;
 use crate::policy::attribute::normalise_remote;
 use crate::policy::url::{self, UrlError};
+use crate::prepare::here::Here;
 
 /// A job waits no longer for its figures to be taken; nobody answers a push at length.
 const LIMITS: Limits = Limits { within: Duration::from_secs(10), most: 64 * 1_024 };

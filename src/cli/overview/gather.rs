@@ -6,12 +6,12 @@ use std::path::Path;
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
-use crate::cli::here::Here;
 use crate::cli::{approvals, budget, status};
 use crate::error::Result;
 use crate::ledger::{Filter, Ledger, Moment, SliceQuery, trail};
 use crate::model::{Event, Timestamp};
 use crate::policy::rule::{Calendar, Window};
+use crate::prepare::here::Here;
 use crate::report::Overview;
 use crate::report::action::Action;
 use crate::report::overview::agent::{AgentKey, AgentLook, SPEND_OVER};

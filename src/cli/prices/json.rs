@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::here::Here;
 use crate::model::{ModelId, ServiceTier, Tokens};
+use crate::prepare::here::Here;
 use crate::usage::price::{Model, Price, PriceTable, Rates, TierPrice, TierRow};
 
 /// Which list it is.

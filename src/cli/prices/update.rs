@@ -6,12 +6,13 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::super::here::Here;
-use super::super::{import, price_list};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::import::repriced;
 use crate::ledger::Ledger;
 use crate::model::Repriced;
+use crate::prepare::here::Here;
+use crate::prepare::price_list;
 use crate::report::page::{Item, Page, Tone};
 use crate::report::text::count;
 use crate::usage::price::PriceTable;
@@ -75,7 +76,7 @@ fn reprice(here: &Here<'_>) -> Result<Repriced> {
     }
     let policy = here.policy(None)?.policy;
     let prices = here.prices(&policy)?;
-    import::repriced(&mut Ledger::open(&here.state_folder()?)?, &policy, &prices, here.now)
+    repriced(&mut Ledger::open(&here.state_folder()?)?, &policy, &prices, here.now)
 }
 
 fn page(before: &PriceTable, table: &PriceTable, place: &Path, repriced: Repriced) -> Page {

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use super::{Told, is_for_codex};
 use crate::bill::thread::parts;
-use crate::cli::here::Here;
 use crate::cli::hooks::asked::codexes;
 use crate::codex::account::{self, Refusal, ThreadAnswer};
 use crate::codex::listed::SERVER;
@@ -15,6 +14,7 @@ use crate::error::Result;
 use crate::ledger::reconciled::{ThreadObserved, strangers, threads};
 use crate::ledger::{Filter, Ledger};
 use crate::model::{BillSubject, ThreadId};
+use crate::prepare::here::Here;
 use crate::process;
 use crate::report::text::count;
 use crate::tail::locate::{self, session_files};

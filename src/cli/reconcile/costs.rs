@@ -8,13 +8,13 @@ use http::{StatusCode, Uri, header};
 
 use super::Told;
 use crate::bill::costs::{Next, Page, read};
-use crate::cli::here::Here;
 use crate::cli::key_file::Key;
 use crate::codex::redact;
 use crate::error::{Error, Result};
 use crate::ledger::reconciled::Observed;
 use crate::model::{BillSubject, Timestamp};
 use crate::net::{Client, Limits, NetError, Reply};
+use crate::prepare::here::Here;
 use crate::report::text::{count, printable};
 use crate::usage::price::PriceTable;
 

@@ -2,11 +2,11 @@
 
 use chrono::TimeDelta;
 
-use crate::cli::here::Here;
 use crate::compare::{Surprise, surprises};
 use crate::error::Result;
 use crate::ledger::{Filter, Ledger};
 use crate::model::{ModelId, Response, ServiceTier, Timestamp, Tokens};
+use crate::prepare::here::Here;
 use crate::report::Audience;
 
 /// So long before the time that is asked for.

@@ -4,13 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use chrono_tz::Tz;
 
-use crate::cli::here::Here;
 use crate::compare::{Act, Past, Saved, saved};
 use crate::error::Result;
 use crate::ledger::families::families;
 use crate::ledger::runs_with_actions::acted;
 use crate::ledger::{Filter, Ledger, RunFilter};
 use crate::model::{Event, Family, ModelId, RunId, ServiceTier, Timestamp, Tokens};
+use crate::prepare::here::Here;
 use crate::report::Savings;
 
 /// What govern's acts of a time saved, the newest first; only of these runs, where some are named.

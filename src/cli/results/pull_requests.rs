@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use http::{StatusCode, header};
 
 use super::repository::NOT_ASKED;
-use crate::cli::here::Here;
 use crate::cli::key_file;
 use crate::clock;
 use crate::error::{Error, Result};
@@ -15,6 +14,7 @@ use crate::model::{Commit, CommitId};
 use crate::net::{Client, Limits, Reply};
 use crate::place;
 use crate::policy::url;
+use crate::prepare::here::Here;
 use crate::results::pull::{Pull, read, repository_of};
 
 /// Where the API is, if the environment does not name another (GitHub Enterprise, and CI, do).

@@ -10,13 +10,13 @@ use super::repository::NOT_ASKED;
 use super::sessions::Session;
 use super::spend::Holder;
 use super::work_trees::{SECOND, Tree};
-use crate::cli::committed::of_log;
-use crate::cli::here::Here;
 use crate::clock;
 use crate::error::Result;
 use crate::ledger::{Filter, Ledger};
 use crate::model::{AgentName, Commit, CommitId, RunInfo, ThreadId, Timestamp};
 use crate::place::{Checkout, checkout};
+use crate::prepare::committed::of_log;
+use crate::prepare::here::Here;
 use crate::results::reflog::{Move, made, moves};
 
 /// A run whose govern was killed may have gone on for so long after its last answer, in seconds.

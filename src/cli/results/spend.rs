@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use chrono_tz::Tz;
 
 use super::sessions::Sessions;
-use crate::cli::here::Here;
 use crate::error::Result;
 use crate::ledger::{Filter, Ledger, SliceQuery};
 use crate::model::{AgentName, Money, RunId, Slice, ThreadId, Timestamp, WorkClass};
+use crate::prepare::here::Here;
 use crate::report::By;
 use crate::report::group_by::Pieces;
 use crate::results::totals::Amount;

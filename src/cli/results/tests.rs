@@ -6,7 +6,6 @@ use std::fs;
 use std::process::Command;
 
 use super::*;
-use crate::cli::committed::logged;
 use crate::ledger::committed::record;
 use crate::model::event::EventKind;
 use crate::model::{
@@ -14,6 +13,7 @@ use crate::model::{
     RunProcess, Timestamp, WorkClass,
 };
 use crate::place::checkout;
+use crate::prepare::committed::logged;
 use crate::report::sample;
 use crate::results::run_result::{NOT_FETCHED, younger};
 use crate::ui::Look;

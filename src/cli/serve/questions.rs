@@ -1,13 +1,13 @@
 //! Owns questions on the page: a token is shown to the run that waits, and the answer is taken to it.
 
 use crate::cli::here;
-use crate::cli::here::Here;
 use crate::error::Result;
 use crate::gate::message::{Message, Reply};
 use crate::gate::socket::{self, SocketError};
 use crate::ledger::{Ledger, LedgerError, outbox, state_folder};
 use crate::model::notice::{NOTICE_SCHEMA, NoticeQuestion};
 use crate::model::{Approval, ApprovalId, ApprovalState, Notice, NoticeKind, RunInfo, Subject};
+use crate::prepare::here::Here;
 use crate::report::html::question::Shown;
 use crate::report::text::moment;
 use crate::serve::page::questions::{Came, Found, Right, Wanted};

@@ -3,10 +3,11 @@
 use chrono_tz::Tz;
 
 use super::questions;
-use crate::cli::{here, overview, report, runs};
+use crate::cli::{here, overview, runs};
 use crate::error::Result;
 use crate::ledger::{Ledger, LedgerError, RunFilter};
 use crate::model::Identity;
+use crate::prepare::run_report::of_run;
 use crate::report::RunReport;
 use crate::report::html::front::Front;
 use crate::report::run_list::RunList;
@@ -45,7 +46,7 @@ fn run(prefix: &str) -> Result<Option<RunReport>> {
     };
     // A policy with a mistake keeps nobody from looking.
     let zone = here.timezone().unwrap_or(Tz::UTC);
-    report::of_run(&ledger, info, &here, zone).map(Some)
+    of_run(&ledger, info, &here, zone).map(Some)
 }
 
 /// As the policy is now: who is taken out of it is nobody at once.

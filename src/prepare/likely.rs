@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 
-use super::here::Here;
+use super::attribution::attribute_with;
+use super::here::{Here, env};
 use crate::codex::{Asked, Invocation};
 use crate::compare::{Like, Likely, likely};
 use crate::error::{Error, Result};
@@ -16,7 +17,7 @@ use crate::report::estimate::too_few;
 use crate::report::text::count;
 
 /// The model that a command names; `None`: Codex's configuration says it.
-pub(super) fn model_of(command: &[OsString]) -> Option<ModelId> {
+pub(crate) fn model_of(command: &[OsString]) -> Option<ModelId> {
     match Invocation::parse(command)?.asked() {
         Asked::Model(model) => Some(model),
         _ => None,
@@ -24,13 +25,13 @@ pub(super) fn model_of(command: &[OsString]) -> Option<ModelId> {
 }
 
 /// What agents like those of a fleet took, beside what each declares.
-pub(super) fn of_fleet(plan: &mut FleetPlan, loaded: &Loaded, here: &Here<'_>) -> Result<()> {
+pub(crate) fn of_fleet(plan: &mut FleetPlan, loaded: &Loaded, here: &Here<'_>) -> Result<()> {
     let Some(ledger) = here.ledger()? else { return Ok(()) };
     let known = families(&ledger, None)?;
     for row in &mut plan.rows {
         let Some(agent) = loaded.fleet.agents.iter().find(|agent| agent.name == row.agent) else { continue };
-        let found = place::look(&agent.workplace.folder(), super::env);
-        let attribution = super::run::attribute_with(&loaded.policy, &found, agent.attribution.clone());
+        let found = place::look(&agent.workplace.folder(), env);
+        let attribution = attribute_with(&loaded.policy, &found, agent.attribution.clone());
         let model = row.model.clone().or_else(|| model_of(&agent.command));
         let like = Like { project: attribution.project, work: loaded.policy.work.said, model };
         let found = likely(&known, &like);
@@ -44,7 +45,7 @@ const AUTO: &str = "auto:";
 
 /// A `--budget auto:5usd` becomes what nineteen in twenty like runs did not pass, and the named amount where they are too
 /// few; says which.
-pub(super) fn resolve(budgets: &[String], like: &Like, here: &Here<'_>) -> Result<(Vec<String>, Vec<String>)> {
+pub(crate) fn resolve(budgets: &[String], like: &Like, here: &Here<'_>) -> Result<(Vec<String>, Vec<String>)> {
     let mut said = Vec::new();
     let resolve = |text: &String| match text.strip_prefix(AUTO) {
         None => Ok(text.clone()),
@@ -59,12 +60,12 @@ pub(super) fn resolve(budgets: &[String], like: &Like, here: &Here<'_>) -> Resul
 }
 
 /// The same budgets with the named amounts.
-pub(super) fn named(budgets: &[String]) -> Vec<String> {
+pub(crate) fn named(budgets: &[String]) -> Vec<String> {
     budgets.iter().map(|text| text.strip_prefix(AUTO).unwrap_or(text).to_owned()).collect()
 }
 
 /// Some of them take what like runs took.
-pub(super) fn is_asked(budgets: &[String]) -> bool {
+pub(crate) fn is_asked(budgets: &[String]) -> bool {
     budgets.iter().any(|text| text.starts_with(AUTO))
 }
 

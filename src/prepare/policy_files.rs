@@ -10,7 +10,7 @@ use crate::policy::rule::Layer;
 use crate::report::text::printable;
 
 /// The machine's own layer.
-pub(super) const SYSTEM: &str = "/etc/govern/policy.toml";
+pub(crate) const SYSTEM: &str = "/etc/govern/policy.toml";
 
 /// Where each layer's file lies, whether it is there or not, outermost first.
 pub fn places(

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use http::Uri;
 
-use super::{env, shim_file};
+use super::here::env;
+use super::shim_file;
 use crate::codex::base_url;
 use crate::error::{Error, Result};
 use crate::net::Client;

@@ -1,11 +1,16 @@
-//! Owns what the ledger tells before a run begins: how it went on before, and what like runs asked for first.
+//! Owns what the ledger tells before a run begins: how it went on before, what like runs asked for first, and
+//! whether earlier spend is known.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::decide::Before;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
 use crate::ledger::{Filter, Ledger};
 use crate::model::event::EventKind;
+use crate::model::{AgentName, Attribution, Dimension, Event, Repriced, RunId, active};
+use crate::policy::rule::{FreshLedger, Policy, Window};
+use crate::report::text::count;
 use crate::model::{AgentName, Attribution, Event, RunId, active_time};
 
 /// So many of a run's last responses are read.
@@ -60,4 +65,43 @@ fn unanswered(events: &[Event]) -> u32 {
         }
     }
     lost.saturating_add(u32::try_from(asked.len()).unwrap_or(u32::MAX))
+}
+
+/// What is said where earlier responses got a price at the start: budgets of a day or a month count it.
+pub(super) fn priced_late(late: Repriced) -> String {
+    let responses = count(late.responses, "response", "responses");
+    format!("{responses} recorded without a price before: priced now, {} in all", late.cost)
+}
+
+/// What is said where budgets are wider than the run and the ledger is not.
+pub(super) fn earlier_spend_unknown(fresh: &[String]) -> String {
+    format!("this ledger begins with this run, so that earlier spend is unknown to: {}", quoted(fresh))
+}
+
+/// Budgets wider than the run that a ledger without a past counts from here on only, and the refusal if the policy
+/// wants one.
+pub(crate) fn fresh_budgets(policy: &Policy, ledger: &Ledger, run: &RunId) -> Result<(Vec<String>, Option<Error>)> {
+    let wide: Vec<String> = policy
+        .budgets
+        .iter()
+        .filter(|budget| budget.window != Window::Life || budget.scope.per == [Dimension::Thread])
+        .map(|budget| budget.name.to_string())
+        .collect();
+    if wide.is_empty() || !ledger.born_in(run)? {
+        return Ok((Vec::new(), None));
+    }
+    let refusal = (policy.fresh_ledger == FreshLedger::Refuse && !policy.observe).then(|| {
+        let names = quoted(&wide);
+        Error::new(format!(
+            "refused to start: this ledger begins with this run, so that earlier spend is unknown to: {names}"
+        ))
+        .exit(Exit::Refused)
+        .hint("keep `$GOVERN_HOME` between jobs (a cache will do), or set `[ledger] fresh = \"warn\"`")
+    });
+    Ok((wide, refusal))
+}
+
+/// A budget's name may have a comma of its own.
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

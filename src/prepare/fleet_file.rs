@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::capabilities::tells_of_requests;
 use super::here::{Here, refused};
 use super::{policy_files, price_list};
 use crate::error::{Error, Result};
@@ -41,7 +42,7 @@ pub fn read(path: &Path, given: Option<&Path>, flags: FlagRules, here: &Here<'_>
         ground: &|path| ground(path, here),
         prices: &prices,
         now: here.now,
-        tells: &super::tells_of_requests,
+        tells: &tells_of_requests,
     };
     load(file, layers, flags, &around).map_err(|mistakes| refused("fleet", &mistakes, here.look.colour))
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use chrono_tz::Tz;
 
 use super::{policy_files, price_list};
+use crate::clock;
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, LedgerError, state_home};
 use crate::model::{Alive, Timestamp};
@@ -15,6 +16,7 @@ use crate::policy::mistake::{LayerText, Mistake, Severity};
 use crate::policy::rule::{Layer, Policy};
 use crate::policy::{attribute, diagnostic};
 use crate::process;
+use crate::turn::lives::lives;
 use crate::ui::Look;
 use crate::usage::price::PriceTable;
 
@@ -138,4 +140,39 @@ pub fn refused(what: &str, mistakes: &[Mistake], colour: bool) -> Error {
     let errors = mistakes.iter().filter(|mistake| mistake.severity == Severity::Error).count();
     let number = if errors == 1 { "a mistake".to_owned() } else { format!("{errors} mistakes") };
     Error::new(format!("the {what} has {number}")).diagnostics(diagnostic::render(mistakes, colour))
+}
+
+/// A variable that is set and not empty.
+pub(crate) fn env(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// A folder that was deleted while somebody works in it is known by its name only: no reason to keep an agent from
+/// starting there, which inherits the folder itself.
+pub(crate) fn working_folder(known: Option<PathBuf>, named: Option<OsString>) -> PathBuf {
+    let named = named.map(PathBuf::from).filter(|named| named.is_absolute());
+    known.or(named).unwrap_or_else(|| PathBuf::from("/"))
+}
+
+/// Where this process stands.
+pub(crate) fn here() -> Result<Here<'static>> {
+    let cwd = working_folder(std::env::current_dir().ok(), env("PWD"));
+    Ok(Here { env: &env, cwd, look: Look::stdout(), now: clock::now(), alive: &lives })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_working_folder_that_is_gone_is_known_by_its_name() {
+        for (known, named, folder) in [
+            (Some("/work"), Some("/linked"), "/work"),
+            (None, Some("/gone"), "/gone"),
+            (None, Some("gone"), "/"),
+            (None, None, "/"),
+        ] {
+            assert_eq!(working_folder(known.map(PathBuf::from), named.map(OsString::from)), Path::new(folder));
+        }
+    }
 }

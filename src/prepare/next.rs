@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::here::Here;
+use super::identity::{at_terminal, starter};
 use super::kept::Kept;
-use crate::cli::here::Here;
-use crate::cli::run::{at_terminal, starter};
 use crate::decide::account::Account;
 use crate::decide::people::permission::{self, Lifting, NotAllowed};
 use crate::error::Result;
@@ -15,7 +15,7 @@ use crate::policy::rule::{Approvals, Budget, Policy};
 use crate::report::Next;
 
 /// Whether the run can go on, and by which command.
-pub(in crate::cli) fn next(ledger: &Ledger, info: &RunInfo, here: &Here<'_>) -> Result<Next> {
+pub(crate) fn next(ledger: &Ledger, info: &RunInfo, here: &Here<'_>) -> Result<Next> {
     let kept = match Kept::of(ledger, &info.id)? {
         Ok(kept) => kept,
         Err(why) => return Ok(Next::Nothing(why.to_owned())),
@@ -129,7 +129,7 @@ pub(super) fn command(run: &RunId, extend: Option<&str>, accepts_policy: bool) -
 }
 
 /// What the run's end says of the limit that ended it, or that it waited at; the outer `None`: it has not ended, and waits at none.
-pub(in crate::cli) fn last_end(ledger: &Ledger, run: &RunId) -> Result<Option<Option<Lifts>>> {
+pub(crate) fn last_end(ledger: &Ledger, run: &RunId) -> Result<Option<Option<Lifts>>> {
     let last = ledger.events(run)?.into_iter().next_back();
     match last.map(|entry| entry.event.kind) {
         Some(EventKind::RunEnded { lifts, .. }) => Ok(Some(lifts)),

@@ -1,8 +1,7 @@
-//! Owns the flags by which a single run declares what it expects.
+//! Pure. What a single run declares by its flags.
 
 use std::ffi::OsString;
 
-use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -13,16 +12,14 @@ use crate::model::{Quantity, Registration, Unit};
 use crate::policy::rule::Models;
 
 /// What a run declares before it starts; none of it is a limit.
-#[derive(Args, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Declares {
-    /// What it is expected to take: `2usd`, `200ktok`, `40 responses`, `20 minutes`; more than one may be said
-    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Declares {
+    /// `--expect`: what it is expected to take.
     #[serde(default)]
-    pub expect: Vec<String>,
-    /// The tier of the policy's models that it starts on
-    #[arg(long, value_name = "NAME")]
+    pub(crate) expect: Vec<String>,
+    /// `--model-tier`: the tier of the policy's models that it starts on.
     #[serde(default)]
-    pub model_tier: Option<String>,
+    pub(crate) model_tier: Option<String>,
 }
 
 impl Declares {
@@ -31,7 +28,7 @@ impl Declares {
     /// # Errors
     ///
     /// What is no amount, cannot be expected, or is said twice.
-    pub fn registration(&self) -> Result<Registration> {
+    pub(crate) fn registration(&self) -> Result<Registration> {
         let mut said = Registration { tier: self.model_tier.clone(), ..Registration::default() };
         for text in &self.expect {
             let wrong = |why: &str| Error::new(format!("`--expect {text}` {why}")).exit(Exit::Usage);
@@ -57,7 +54,7 @@ impl Declares {
     /// # Errors
     ///
     /// A refusal: there is no such tier, or this command takes no model.
-    pub fn command(&self, command: &[OsString], models: &Models) -> Result<Vec<OsString>> {
+    pub(crate) fn command(&self, command: &[OsString], models: &Models) -> Result<Vec<OsString>> {
         let Some(tier) = &self.model_tier else { return Ok(command.to_vec()) };
         let started = model_of(tier, models).and_then(|model| on_model(command, model));
         started.map_err(|error| Error::new(format!("refused to start: {error}")).hint(error.hint()).exit(Exit::Refused))

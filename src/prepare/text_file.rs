@@ -13,7 +13,7 @@ const MOST: u64 = 1024 * 1024;
 
 /// Why a file is no text that can be read.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unreadable {
+pub(crate) enum Unreadable {
     /// The system says no.
     #[error(transparent)]
     Io(#[from] IoError),
@@ -40,7 +40,7 @@ pub(super) enum Unreadable {
 
 impl Unreadable {
     /// The error of a verb that needs the file. `hint` says what follows, where nothing says better what to do.
-    pub(super) fn into_error(self, what: &str, path: &Path, hint: Option<&str>) -> Error {
+    pub(crate) fn into_error(self, what: &str, path: &Path, hint: Option<&str>) -> Error {
         let error = Error::new(format!("{what} `{}` cannot be read", path.display())).caused_by(&self);
         match (self, hint) {
             (Self::NotUtf8 { .. }, _) => error.hint("save it as UTF-8"),
@@ -52,7 +52,7 @@ impl Unreadable {
 
 /// Who said that the file is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Named {
+pub(crate) enum Named {
     /// Somebody typed its path, which may be that of a pipe: `--policy <(…)`.
     Typed,
     /// It lies where such a file is looked for.
@@ -64,7 +64,7 @@ pub(super) enum Named {
 /// # Errors
 ///
 /// That cannot be told, or a link on the way leads nowhere.
-pub(super) fn is_there(path: &Path) -> Result<bool, Unreadable> {
+pub(crate) fn is_there(path: &Path) -> Result<bool, Unreadable> {
     match path.symlink_metadata() {
         Ok(_) => return Ok(true),
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
@@ -83,7 +83,7 @@ pub(super) fn is_there(path: &Path) -> Result<bool, Unreadable> {
 /// # Errors
 ///
 /// It is none of these, is not there, cannot be read, is larger than 1 MiB or no UTF-8.
-pub(super) fn read(path: &Path, named: Named) -> Result<String, Unreadable> {
+pub(crate) fn read(path: &Path, named: Named) -> Result<String, Unreadable> {
     let may_be_pipe = named == Named::Typed && is_descriptor(path);
     let fits = |meta: &std::fs::Metadata| {
         let kind = meta.file_type();

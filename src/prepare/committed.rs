@@ -19,7 +19,7 @@ use crate::supervise::{Outcome, Plan, Planned};
 const MOST: usize = 1_000;
 
 /// Where the agents of a run work, as it was before they did.
-pub(super) struct Trees {
+pub(crate) struct Trees {
     run: RunId,
     began: Timestamp,
     trees: Vec<Tree>,
@@ -34,7 +34,7 @@ struct Tree {
 
 impl Trees {
     /// Looks at the folders of a run that is about to start. Costs no process.
-    pub(super) fn before(plan: &Plan) -> Self {
+    pub(crate) fn before(plan: &Plan) -> Self {
         let mut by_root: BTreeMap<PathBuf, Tree> = BTreeMap::new();
         for agent in &plan.agents {
             let folder = folder_of(agent, &plan.cwd);
@@ -47,12 +47,12 @@ impl Trees {
     }
 
     /// Writes down what was committed, once the run is over. Where nothing was, git is not asked.
-    pub(super) fn record(self, outcome: &mut Outcome) {
+    pub(crate) fn record(self, outcome: &mut Outcome) {
         let Some(ledger) = outcome.ledger.as_mut().filter(|_| outcome.error.is_none()) else { return };
         let ended = clock::now();
         let found: Vec<Committed> = self.trees.iter().filter_map(|tree| self.found(tree, ended)).collect();
         if let Err(error) = write(ledger, ended, found) {
-            super::to_stderr(&format!("govern: what was committed is not recorded: {error}\n"));
+            crate::ui::to_stderr(&format!("govern: what was committed is not recorded: {error}\n"));
         }
     }
 
@@ -102,7 +102,7 @@ fn folder_of(agent: &Planned, cwd: &Path) -> PathBuf {
 }
 
 /// What the log of a work tree says was committed since its start, or since then.
-pub(super) fn logged(end: &Checkout, start: Option<&Checkout>, began: Timestamp) -> Result<Vec<Commit>, String> {
+pub(crate) fn logged(end: &Checkout, start: Option<&Checkout>, began: Timestamp) -> Result<Vec<Commit>, String> {
     let from = start.map_or(0, |start| start.logged);
     let log = match end.log_from(from) {
         Ok(log) => log,
@@ -122,7 +122,7 @@ pub(super) fn logged(end: &Checkout, start: Option<&Checkout>, began: Timestamp)
 }
 
 /// The commits of a log, with what each changes.
-pub(super) fn of_log(root: &Path, made: &Made) -> Result<Vec<Commit>, String> {
+pub(crate) fn of_log(root: &Path, made: &Made) -> Result<Vec<Commit>, String> {
     if made.commits.is_empty() {
         return Ok(Vec::new());
     }

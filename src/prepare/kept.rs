@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::cli::fleet::FleetArgs;
-use crate::cli::fleet_file;
-use crate::cli::here::Here;
-use crate::cli::run::{Rules, Start};
+use super::fleet_file;
+use super::here::{Here, join_with};
+use super::rules::Rules;
+use super::start::{FleetStart, Start};
 use crate::codex::{self, Invocation, Kind};
 use crate::error::Result;
 use crate::ledger::{Ledger, LedgerError};
@@ -17,16 +17,14 @@ use crate::policy::layers::FlagRules;
 use crate::policy::rule::Policy;
 use crate::supervise::GO_ON;
 
-use super::ResumeArgs;
-
 /// What the ledger keeps of a run of one command.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(in crate::cli) struct Resumable {
-    pub(super) cwd: PathBuf,
-    pub(super) agent: AgentName,
-    pub(super) rules: Rules,
-    pub(super) thread: Option<ThreadId>,
-    pub(super) command: Vec<String>,
+pub(crate) struct Resumable {
+    pub(crate) cwd: PathBuf,
+    pub(crate) agent: AgentName,
+    pub(crate) rules: Rules,
+    pub(crate) thread: Option<ThreadId>,
+    pub(crate) command: Vec<String>,
     /// Who might answer when it was started.
     #[serde(default)]
     approvers: Vec<String>,
@@ -34,7 +32,7 @@ pub(in crate::cli) struct Resumable {
 
 impl Resumable {
     /// What is known before there is a thread.
-    pub(in crate::cli) fn of(start: &Start) -> Self {
+    pub(crate) fn of(start: &Start) -> Self {
         let cwd = start.place.folder.clone();
         let policy = start.rules.policy.as_ref().map(|policy| cwd.join(policy));
         Self {
@@ -48,14 +46,14 @@ impl Resumable {
     }
 
     /// The same with the thread and the command that would go on with it, as the ledger keeps it.
-    pub(in crate::cli) fn text(&self, thread: &ThreadId, command: Vec<String>) -> String {
+    pub(crate) fn text(&self, thread: &ThreadId, command: Vec<String>) -> String {
         let kept = Self { thread: Some(thread.clone()), command, ..self.clone() };
         // INVARIANT: paths that are not UTF-8 are the only thing that JSON can't hold.
         serde_json::to_string(&kept).unwrap_or_default()
     }
 
     /// The command that goes on: a screen as it is, anything else with a prompt, of which only the size was kept.
-    pub(super) fn again(&self) -> Option<Vec<OsString>> {
+    pub(crate) fn again(&self) -> Option<Vec<OsString>> {
         let stored: Vec<OsString> = self.command.iter().map(OsString::from).collect();
         let invocation = Invocation::parse(&stored)?;
         let prompt = if is_screen(&invocation) { "" } else { GO_ON };
@@ -64,13 +62,13 @@ impl Resumable {
 }
 
 /// A person sits before it.
-pub(super) fn is_screen(invocation: &Invocation) -> bool {
+pub(crate) fn is_screen(invocation: &Invocation) -> bool {
     matches!(invocation.kind(), Kind::Interactive(_))
 }
 
 /// What the ledger keeps of a fleet so that it can go on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(in crate::cli) struct ResumableFleet {
+pub(crate) struct ResumableFleet {
     cwd: PathBuf,
     fleet: PathBuf,
     policy: Option<PathBuf>,
@@ -82,31 +80,31 @@ pub(in crate::cli) struct ResumableFleet {
 
 impl ResumableFleet {
     /// As the ledger keeps it.
-    pub(in crate::cli) fn text(args: &FleetArgs, cwd: &Path, policy_now: &Policy) -> String {
-        let (fleet, policy) = (cwd.join(&args.file), args.policy.as_ref().map(|policy| cwd.join(policy)));
+    pub(crate) fn text(start: &FleetStart, cwd: &Path, policy_now: &Policy) -> String {
+        let (fleet, policy) = (cwd.join(&start.file), start.policy.as_ref().map(|policy| cwd.join(policy)));
         let approvers = policy_now.approvals.approvers.clone();
-        let kept = Self { cwd: cwd.to_owned(), fleet, policy, observe: args.observe, show: args.show, approvers };
+        let kept = Self { cwd: cwd.to_owned(), fleet, policy, observe: start.observe, show: start.show, approvers };
         // INVARIANT: paths that are not UTF-8 are the only thing that JSON can't hold.
         serde_json::to_string(&kept).unwrap_or_default()
     }
 
-    pub(super) fn args(self, args: &ResumeArgs) -> FleetArgs {
-        let (json, quiet) = (args.json.clone(), args.quiet);
+    /// The fleet that goes on.
+    pub(crate) fn start(self) -> FleetStart {
         let Self { fleet, policy, observe, show, .. } = self;
-        FleetArgs { file: fleet, plan: false, policy, observe, show, json, quiet }
+        FleetStart { file: fleet, policy, observe, show }
     }
 }
 
 /// What the ledger keeps of a run, of either kind.
 #[derive(Debug)]
-pub(super) enum Kept {
+pub(crate) enum Kept {
     Run(Resumable),
     Fleet(ResumableFleet),
 }
 
 impl Kept {
     /// What the ledger kept of a run, or why that is not enough to go on.
-    pub(super) fn of(
+    pub(crate) fn of(
         ledger: &Ledger,
         run: &RunId,
     ) -> std::result::Result<std::result::Result<Self, &'static str>, LedgerError> {
@@ -122,7 +120,7 @@ impl Kept {
     }
 
     /// Where it worked.
-    pub(super) fn cwd(&self) -> &Path {
+    pub(crate) fn cwd(&self) -> &Path {
         match self {
             Self::Run(kept) => &kept.cwd,
             Self::Fleet(kept) => &kept.cwd,
@@ -130,7 +128,7 @@ impl Kept {
     }
 
     /// Who might answer when it was started; empty: anybody.
-    pub(super) fn approvers(&self) -> &[String] {
+    pub(crate) fn approvers(&self) -> &[String] {
         match self {
             Self::Run(kept) => &kept.approvers,
             Self::Fleet(kept) => &kept.approvers,
@@ -138,7 +136,7 @@ impl Kept {
     }
 
     /// The same in another folder, with the files that lay below the old one.
-    pub(super) fn moved(self, to: &Path) -> Self {
+    pub(crate) fn moved(self, to: &Path) -> Self {
         let from = self.cwd().to_owned();
         let moved = |path: PathBuf| path.strip_prefix(&from).map(|below| to.join(below)).unwrap_or(path.clone());
         match self {
@@ -154,7 +152,7 @@ impl Kept {
     }
 
     /// The policy that it would go on under now.
-    pub(super) fn policy_now(&self, here: &Here<'_>) -> Result<Policy> {
+    pub(crate) fn policy_now(&self, here: &Here<'_>) -> Result<Policy> {
         let here = Here { cwd: self.cwd().to_owned(), ..*here };
         match self {
             Self::Run(kept) => {
@@ -167,6 +165,17 @@ impl Kept {
             }
         }
     }
+}
+
+/// Who may answer in this run, as far as it was kept when it was started; empty: whoever has the account.
+pub(crate) fn approvers(ledger: &Ledger, run: &RunId) -> Result<Vec<String>> {
+    Ok(Kept::of(ledger, run)?.map(|kept| kept.approvers().to_vec()).unwrap_or_default())
+}
+
+/// What the run's own `--budget` flags limit, as far as the ledger keeps them.
+pub(crate) fn flag_policy(ledger: &Ledger, run: &RunId) -> Result<Option<Policy>> {
+    let kept = ledger.command_of(run)?.and_then(|text| serde_json::from_str::<Resumable>(&text).ok());
+    kept.map(|kept| Ok(join_with(Vec::new(), kept.rules.flags()?, false)?.policy)).transpose()
 }
 
 const NOT_KEPT: &str = "it was not a `codex exec` that govern can start again, or had no session yet";

@@ -11,13 +11,13 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 
 /// By this line a shim is known from any other program.
-pub(super) const MARK: &str = "# Written by `govern shim`";
+pub(crate) const MARK: &str = "# Written by `govern shim`";
 /// No shim is longer, in bytes: it has two paths and a few limits.
 const LONGEST: u64 = 64 * 1024;
 
 /// A command whose own Codex is a shim would be governed by two at once, each of which takes the other's hooks for a
 /// breach: it is refused, with what to type. Behind a script, a shim is a run of its own, and both govern.
-pub(super) fn refuse(invocation: Option<&Invocation>, cwd: &Path, path: Option<&OsStr>) -> Result<()> {
+pub(crate) fn refuse(invocation: Option<&Invocation>, cwd: &Path, path: Option<&OsStr>) -> Result<()> {
     let Some(word) = invocation.and_then(|one| one.launcher().last()) else { return Ok(()) };
     let named = Path::new(word);
     let found = if named.components().count() > 1 || named.is_absolute() {
@@ -37,7 +37,7 @@ pub(super) fn refuse(invocation: Option<&Invocation>, cwd: &Path, path: Option<&
 }
 
 /// The Codex that a shim runs: the last word before its arguments.
-pub(super) fn behind(shim: &Path) -> Option<PathBuf> {
+pub(crate) fn behind(shim: &Path) -> Option<PathBuf> {
     let mut text = Vec::new();
     fs::File::open(shim).and_then(|file| file.take(LONGEST).read_to_end(&mut text)).ok()?;
     let text = String::from_utf8(text).ok()?;
@@ -47,12 +47,12 @@ pub(super) fn behind(shim: &Path) -> Option<PathBuf> {
 }
 
 /// It is a program.
-pub(super) fn runs(path: &Path) -> bool {
+pub(crate) fn runs(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 /// `govern shim` has written it.
-pub(super) fn is_shim(path: &Path) -> bool {
+pub(crate) fn is_shim(path: &Path) -> bool {
     let mut beginning = Vec::new();
     let read = fs::File::open(path).and_then(|file| file.take(200).read_to_end(&mut beginning));
     read.is_ok() && beginning.windows(MARK.len()).any(|part| part == MARK.as_bytes())
