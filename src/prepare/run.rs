@@ -1,5 +1,6 @@
 //! Owns the plan of a run of one command, and carries it out.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
@@ -31,9 +32,16 @@ use crate::turn::configured::begins_with;
 use crate::ui::Look;
 use crate::ui::notice::{Notices, Showing};
 
-/// From the checks that need no ledger to the table at the end.
-pub(crate) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> Result<Exit> {
-    let registration = start.rules.declares.registration()?;
+/// A command as it is started, and why that is refused.
+struct Checked {
+    command: Vec<OsString>,
+    invocation: Option<Invocation>,
+    full_screen: bool,
+    refusal: Option<Error>,
+}
+
+/// The checks that need no ledger.
+fn checked(start: &Start) -> Result<Checked> {
     // What goes on has its model in its command already.
     let on_tier = match start.resumes {
         Some(_) => Ok(start.command.clone()),
@@ -53,7 +61,13 @@ pub(crate) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
         Some(screen) => (screen.with_no_daemon(), Some(screen)),
         None => (asked.clone(), Invocation::parse(&asked)),
     };
+    Ok(Checked { command, invocation, full_screen, refusal: no_tier.or(refusal) })
+}
 
+/// From the checks that need no ledger to the table at the end.
+pub(crate) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> Result<Exit> {
+    let registration = start.rules.declares.registration()?;
+    let Checked { command, invocation, full_screen, refusal } = checked(&start)?;
     let assigned_home = invocation.as_ref().and_then(|one| one.assigned("CODEX_HOME")).map(PathBuf::from);
     let home = here()?.state_folder()?;
     let mut ledger = Ledger::open(&home)?;
@@ -111,7 +125,7 @@ pub(crate) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
         by: whoami(),
         earlier_end: start.earlier_end,
         lift: start.lift,
-        refusal: no_tier.or(refusal).or(too_fresh),
+        refusal: refusal.or(too_fresh),
         before,
         policy: start.policy,
         prices: start.prices,

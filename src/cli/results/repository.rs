@@ -21,7 +21,7 @@ use crate::results::{Landing, Patch, Trunk, Way};
 /// So many commits are asked for at once.
 const AT_ONCE: usize = 200;
 
-/// More names than these are not asked for: then all of the branch is.
+/// More names than these are not asked for.
 const MOST_NAMES: usize = 500;
 
 /// Of so many commits it is looked whether they were melted into one with those before them.
@@ -75,15 +75,9 @@ pub(super) fn fates(asked: &Asked<'_>, known: &mut Known<'_>) -> Result<Fates, S
     let cut = Cut::of(asked.common, &history);
     let mut trunk = Trunk::new(&default.tip, &history);
     let mut own = asked.own().map_err(|error| told(&error))?;
-    let missing: HashSet<&CommitId> =
-        asked.commits.iter().map(|made| &made.commit.id).filter(|id| !own.contains_key(*id)).collect();
+    let missing: HashSet<&CommitId> = asked.ids().filter(|id| !own.contains_key(*id)).collect();
     own.retain(|id, _| !cut.is_at(id));
-    let names: HashSet<&str> = own.values().flat_map(|change| change.patch.names()).collect();
-    let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
-    names.sort();
-    if names.len() > MOST_NAMES {
-        names.clear();
-    }
+    let names = names(&own);
     let sought = sought(asked.commits);
     let mut landed = by_history(&sought, &trunk);
     let left: Vec<&CommitId> = sought.iter().map(|one| &one.id).filter(|id| !landed.contains_key(*id)).collect();
@@ -105,19 +99,42 @@ pub(super) fn fates(asked: &Asked<'_>, known: &mut Known<'_>) -> Result<Fates, S
     let unclear = by_lines(&open, &on_trunk, &trunk, &mut landed);
     let all: HashMap<&CommitId, &Change> = on_trunk.iter().chain(own.values()).map(|one| (&one.id, one)).collect();
     taken_back(&on_trunk, (&all, complete), &landed, &mut trunk);
-    let known_at: HashSet<&CommitId> = asked.commits.iter().map(|made| &made.commit.id).collect();
-    let mut stands = Stands::new(asked.repository, &trunk, (&all, complete), known_at);
+    let mut stands = Stands::new(asked.repository, &trunk, (&all, complete), asked.ids().collect());
     let counts = counts_of(asked.commits, &landed);
-    let mut of = HashMap::new();
-    for made in asked.commits.iter().filter(|made| made.wanted) {
+    let found =
+        Found { asked, default: &default, cut: &cut, trunk: &trunk, own: &own, missing, landed, unclear, counts };
+    let wanted = asked.commits.iter().filter(|made| made.wanted);
+    let of = wanted.map(|made| (made.commit.id.clone(), found.fate(made, &mut stands, known))).collect();
+    Ok(Fates { of, known_until: default.known_until })
+}
+
+/// What was found out about all of the commits together.
+struct Found<'a> {
+    asked: &'a Asked<'a>,
+    default: &'a Default,
+    cut: &'a Cut,
+    trunk: &'a Trunk,
+    /// What they change, as far as that is known.
+    own: &'a HashMap<CommitId, Change>,
+    missing: HashSet<&'a CommitId>,
+    landed: HashMap<CommitId, Landing>,
+    /// Some of their lines landed in another commit.
+    unclear: HashSet<CommitId>,
+    counts: HashMap<CommitId, Counts>,
+}
+
+impl Found<'_> {
+    /// What became of one of them.
+    fn fate(&self, made: &Made<'_>, stands: &mut Stands<'_>, known: &mut Known<'_>) -> Fate {
+        let Self { asked, cut, own, landed, counts, .. } = self;
         let id = &made.commit.id;
         let landing = landed.get(id);
         let mut fate = Fate { counts: counts.get(id).cloned().unwrap_or_default(), ..Fate::default() };
         let lost = match landing {
             Some(_) => None,
-            None if missing.contains(id) => Some(MISSING),
+            None if self.missing.contains(id) => Some(MISSING),
             None if cut.hides(made.commit.at.timestamp()) => Some(SHALLOW),
-            None if unclear.contains(id) => Some(CHANGED_ON_THE_WAY),
+            None if self.unclear.contains(id) => Some(CHANGED_ON_THE_WAY),
             None => None,
         };
         fate.landing = match lost {
@@ -125,7 +142,7 @@ pub(super) fn fates(asked: &Asked<'_>, known: &mut Known<'_>) -> Result<Fates, S
             None => Ok(landing.cloned()),
         };
         if lost.is_none() && fate.counts != Counts::Nothing {
-            let before = landing.map(|landing| before(made, landing, asked.commits, (&landed, &counts), &own));
+            let before = landing.map(|landing| before(made, landing, asked.commits, (landed, counts), own));
             let own = own.get(id).map(|change| &change.patch);
             fate.kept = match landing {
                 Some(landing) if cut.blurs(&landing.as_commit) => {
@@ -133,20 +150,30 @@ pub(super) fn fates(asked: &Asked<'_>, known: &mut Known<'_>) -> Result<Fates, S
                 }
                 _ => {
                     let of = (landing, own, before.as_deref().unwrap_or_default());
-                    kept(made.commit, of, &mut stands, (&default, asked.now), known)
+                    kept(made.commit, of, stands, (self.default, asked.now), known)
                 }
             };
         }
-        fate.reverted = landing.is_some_and(|landing| is_reverted(id, landing, &trunk));
+        fate.reverted = landing.is_some_and(|landing| is_reverted(id, landing, self.trunk));
         if fate.landing == Ok(None) {
             match asked.is_gone(id) {
                 Ok(gone) => fate.gone = gone,
                 Err(error) => fate.landing = Err(told(&error)),
             }
         }
-        of.insert(id.clone(), fate);
+        fate
     }
-    Ok(Fates { of, known_until: default.known_until })
+}
+
+/// The files that these changes touch; none where they are too many, and then all of the branch is asked for.
+fn names(own: &HashMap<CommitId, Change>) -> Vec<String> {
+    let names: HashSet<&str> = own.values().flat_map(|change| change.patch.names()).collect();
+    if names.len() > MOST_NAMES {
+        return Vec::new();
+    }
+    let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+    names.sort();
+    names
 }
 
 /// What of each commit is counted, where several came to the default branch in the same one.
@@ -267,7 +294,11 @@ fn kept(
     })
 }
 
-impl Asked<'_> {
+impl<'a> Asked<'a> {
+    fn ids(&self) -> impl Iterator<Item = &'a CommitId> + use<'a> {
+        self.commits.iter().map(|made| &made.commit.id)
+    }
+
     fn changes(&self, question: &Question<'_>) -> io::Result<Vec<Change>> {
         Ok(changes(&self.repository.ask(question)?))
     }
