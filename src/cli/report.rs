@@ -28,7 +28,7 @@ use crate::report::group_by::{BY_HINT, Pieces};
 use crate::report::outputs::Outputs;
 use crate::report::reconciled::ReconciledReport;
 use crate::report::text::count;
-use crate::report::tests_and_patches::tests_and_patches;
+use crate::report::timeline::told;
 use crate::report::{By, Frame, Page, PriceStamp, Savings, Summary, Tally, csv, markdown, spend};
 use crate::usage::price::PriceTable;
 

@@ -107,12 +107,10 @@ pub fn run(args: &ResumeArgs, supervision: Supervision) -> Result<Exit> {
     let held_back = here.ledger()?.map(|ledger| ledger.held_back(&info.id)).transpose()?.flatten();
     let (accepts, extend) = (args.accept_policy, args.extend.clone());
     let earlier = Earlier { held_back, info, lift, accepts, approvers, extend, who, by, token };
+    let shown = Shown { quiet: args.quiet, json: args.json.clone() };
     match kept {
-        Kept::Run(kept) => run_alone(kept, earlier, supervision, (args, &here)),
-        Kept::Fleet(kept) => {
-            let shown = Shown { quiet: args.quiet, json: args.json.clone() };
-            fleet::govern(&kept.start(), supervision, (&here, &shown), Some(earlier))
-        }
+        Kept::Run(kept) => run_alone(kept, earlier, supervision, (&here, &shown)),
+        Kept::Fleet(kept) => fleet::govern(&kept.start(), supervision, (&here, &shown), Some(earlier)),
     }
 }
 
@@ -151,9 +149,9 @@ fn run_alone(
     kept: Resumable,
     earlier: Earlier,
     supervision: Supervision,
-    (args, here): (&ResumeArgs, &Here<'_>),
+    (here, shown): (&Here<'_>, &Shown),
 ) -> Result<Exit> {
-    let policy = kept.rules.load(here, args.quiet)?;
+    let policy = kept.rules.load(here, shown.quiet)?;
     earlier.accept(&policy, here)?;
     let Earlier { info, lift, .. } = earlier;
     let command = kept.again().ok_or_else(|| cannot(&info.id, "its thread or its command line is not known"))?;
@@ -179,7 +177,7 @@ fn run_alone(
         command,
         rules: kept.rules,
     };
-    govern(start, supervision, &Shown { quiet: args.quiet, json: args.json.clone() })
+    govern(start, supervision, shown)
 }
 
 /// What would go on with a run.

@@ -98,13 +98,6 @@ pub enum AtLimit {
     Kill,
 }
 
-impl AtLimit {
-    /// As it is typed.
-    pub(super) fn as_str(self) -> &'static str {
-        Verb::from(self).as_str()
-    }
-}
-
 impl From<AtLimit> for Verb {
     fn from(at: AtLimit) -> Self {
         match at {

@@ -132,7 +132,7 @@ fn script(args: &ShimArgs, govern: &Path, codex: &Path) -> Vec<u8> {
     for budget in &args.budget {
         line.extend([OsStr::new("--budget"), OsStr::new(budget)]);
     }
-    if let Some(at_limit) = args.at_limit {
+    if let Some(at_limit) = args.at_limit.map(Verb::from) {
         line.extend([OsStr::new("--at-limit"), OsStr::new(at_limit.as_str())]);
     }
     line.extend([OsStr::new("--"), codex.as_os_str()]);

@@ -8,10 +8,9 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Filter, Ledger};
 use crate::model::event::EventKind;
-use crate::model::{AgentName, Attribution, Dimension, Event, Repriced, RunId, active};
+use crate::model::{AgentName, Attribution, Dimension, Event, Repriced, RunId, active_time};
 use crate::policy::rule::{FreshLedger, Policy, Window};
 use crate::report::text::count;
-use crate::model::{AgentName, Attribution, Event, RunId, active_time};
 
 /// So many of a run's last responses are read.
 const RECENT: usize = 32;

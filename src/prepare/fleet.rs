@@ -25,7 +25,7 @@ use crate::exit::Exit;
 use crate::fleet::load::Loaded;
 use crate::fleet::{FleetAgent, Workplace};
 use crate::import::repriced;
-use crate::ledger::{Ledger, home};
+use crate::ledger::{Ledger, state_folder};
 use crate::model::Attribution;
 use crate::place;
 use crate::policy::diagnostic;
@@ -72,7 +72,7 @@ pub(crate) fn govern(
         return Err(Error::new(format!("run `{run}` has nothing to resume: all its agents ended well")));
     }
     let sockets = sockets(&state, &ledger)?;
-    let outputs = if fleet.keeps_output { Some(home::output_folder(&state, &run)?) } else { None };
+    let outputs = if fleet.keeps_output { Some(state_folder::output_folder(&state, &run)?) } else { None };
     let identity =
         process::own_identity().ok_or_else(|| Error::new("govern cannot tell its own process from /proc"))?;
     let prices = here.prices(&policy)?;

@@ -16,7 +16,7 @@ use crate::policy::mistake::{LayerText, Mistake, Severity};
 use crate::policy::rule::{Layer, Policy};
 use crate::policy::{attribute, diagnostic};
 use crate::process;
-use crate::turn::lives::lives;
+use crate::turn::is_live::lives;
 use crate::ui::Look;
 use crate::usage::price::PriceTable;
 

@@ -9,10 +9,10 @@ use crate::clocks::Clocks;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::gate::socket;
-use crate::ledger::{Ledger, home};
+use crate::ledger::{Ledger, state_folder};
 use crate::process::{GuardHandle, Inbox};
 use crate::supervise::{Outcome, Plan, supervise};
-use crate::turn::lives::lives;
+use crate::turn::is_live::lives;
 use crate::ui::to_stderr;
 
 /// What a run is supervised with.
@@ -47,7 +47,7 @@ pub(super) fn carry_out(
 
 /// The folder of sockets, without those that killed governs have left there.
 pub(super) fn sockets(state: &Path, ledger: &Ledger) -> Result<PathBuf> {
-    let folder = home::socket_folder(state)?;
+    let folder = state_folder::socket_folder(state)?;
     socket::sweep(&folder, &|run| ledger.is_over(run, &lives).unwrap_or(false));
     Ok(folder)
 }

@@ -216,7 +216,7 @@ impl Attended<'_> {
     }
 
     /// Judges the hook as things stand now.
-    fn attend(&self, command: &[OsString], stays: bool, again: bool) -> Result<Told, String> {
+    fn attend(&self, command: &[OsString], stays: bool, again: bool) -> Result<HookOutcome, String> {
         let rules = Rules { observe: self.hook.observe, ..Rules::default() };
         let run = run_of(&self.said.input.session_id);
         let state = self.state()?;
