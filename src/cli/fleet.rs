@@ -9,7 +9,6 @@ use super::format::put;
 use super::run::beside_stdout;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::ledger::{Ledger, state_folder};
 use crate::prepare::fleet::{govern, load};
 use crate::prepare::here::Here;
 use crate::prepare::start::{FleetStart, Shown};

@@ -1,8 +1,8 @@
 //! Pure. What setting a variable does to the commands that see it.
 
-use super::start::{For, Reader, is_stdin};
-use super::unknown::is_plain;
-use super::word::Word;
+use super::tasks::{Finding, For, Tasks, is_stdin};
+use super::unknown::{carried_text, is_plain, told_to_run};
+use super::word::{Piece, Word};
 
 /// What setting a variable does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,43 +23,41 @@ enum Variable {
     Plain,
 }
 
-impl Reader {
-    /// A variable is set, for one command or for all that follow.
-    pub(super) fn assignment(&mut self, name: &str, value: &Word, given: For, depth: usize) {
-        self.makes(name);
-        if ["RANDOM", "SECONDS"].contains(&name) {
-            // What is a number counts what it is given.
-            self.counts();
-        }
-        match variable(name) {
-            Variable::Command => match value.text() {
-                // `SHELL=bash`: a program alone.
-                Some(text) if is_plain(&text) => self.carried_text(&text, depth),
-                _ => self.value(name, value, depth),
-            },
-            Variable::Hidden => self.unreadable(format!("what `{name}` makes others run cannot be read")),
-            Variable::Script if value.is_known() && !is_stdin(&value.shown()) => {
-                self.doubt(format!("`{name}` changes what is run"));
-            }
-            Variable::Options if value.text().is_some_and(|text| are_plain(&text)) => {
-                self.doubt(format!("`{name}` changes what is run"));
-            }
-            Variable::Prompt if value.text().is_some_and(|text| !text.contains("$(") && !text.contains('`')) => {}
-            Variable::Script | Variable::Options | Variable::Prompt => {
-                self.unreadable(format!("what `{name}` makes others run cannot be read"));
-            }
-            Variable::Changes => self.doubt(format!("`{name}` changes what is run")),
-            Variable::Plain => self.plain(value, given, depth),
-        }
+/// A variable is set, for one command or for all that follow.
+pub(super) fn assignment(tasks: &mut Tasks, name: &str, value: &Word, given: For) {
+    tasks.found(Finding::Makes(name.to_owned()));
+    if ["RANDOM", "SECONDS"].contains(&name) {
+        // What is a number counts what it is given.
+        tasks.found(Finding::Counts);
     }
-
-    /// What programs make of a variable is not known: as with words, only those who name a command are meant.
-    fn plain(&mut self, value: &Word, given: For, depth: usize) {
-        let Some(text) = value.text().filter(|text| text.contains(char::is_whitespace)) else { return };
-        match given {
-            For::Shell => self.sets(text),
-            For::OneCommand | For::AllCommands => self.carried_text(&text, depth),
+    match variable(name) {
+        Variable::Command => match value.text() {
+            // `SHELL=bash`: a program alone.
+            Some(text) if is_plain(&text) => carried_text(tasks, &text),
+            _ => told_to_run(tasks, name, value),
+        },
+        Variable::Hidden => tasks.unreadable(format!("what `{name}` makes others run cannot be read")),
+        Variable::Script if value.is_known() && !is_stdin(&value.shown()) => {
+            tasks.doubt(format!("`{name}` changes what is run"));
         }
+        Variable::Options if value.text().is_some_and(|text| are_plain(&text)) => {
+            tasks.doubt(format!("`{name}` changes what is run"));
+        }
+        Variable::Prompt if value.text().is_some_and(|text| !text.contains("$(") && !text.contains('`')) => {}
+        Variable::Script | Variable::Options | Variable::Prompt => {
+            tasks.unreadable(format!("what `{name}` makes others run cannot be read"));
+        }
+        Variable::Changes => tasks.doubt(format!("`{name}` changes what is run")),
+        Variable::Plain => plain(tasks, value, given),
+    }
+}
+
+/// What programs make of a variable is not known: as with words, only those who name a command are meant.
+fn plain(tasks: &mut Tasks, value: &Word, given: For) {
+    let Some(text) = value.text().filter(|text| text.contains(char::is_whitespace)) else { return };
+    match given {
+        For::Shell => tasks.found(Finding::Sets(text)),
+        For::OneCommand | For::AllCommands => carried_text(tasks, &text),
     }
 }
 
@@ -158,4 +156,26 @@ fn variable(name: &str) -> Variable {
         }
         _ => Variable::Plain,
     }
+}
+
+/// `NAME=value`.
+pub(super) fn set_by(word: &Word) -> Option<(String, Word)> {
+    let (name, value) = odd_set_by(word)?;
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+    is_name.then_some((name, value))
+}
+
+/// The same of an element of an array, `NAME[x]=value`, of which the brackets are not told.
+pub(super) fn set_element(word: &Word) -> Option<(String, Word)> {
+    let (name, value) = odd_set_by(word)?;
+    let name = name.trim_end_matches('+').split('…').next().unwrap_or_default().to_owned();
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    is_name.then_some((name, value))
+}
+
+/// The same, whatever the name is: `env` asks for nothing but `=`.
+pub(super) fn odd_set_by(word: &Word) -> Option<(String, Word)> {
+    let equals = word.pieces.iter().position(|piece| *piece == Piece::Character('='))?;
+    Some((word.part(word.pieces.get(..equals)).shown(), word.part(word.pieces.get(equals + 1..))))
 }

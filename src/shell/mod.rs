@@ -11,8 +11,10 @@
 mod builtins;
 mod data;
 mod environment;
+mod expand;
 mod forms;
 mod git;
+mod grammar;
 mod inside;
 mod interpreter;
 mod language;
@@ -21,14 +23,18 @@ mod make;
 mod options;
 mod program;
 pub mod quick;
+mod reader;
 mod start;
 mod syntax;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod unknown;
+mod values;
 mod variables;
 mod word;
 
+use reader::Reader;
 pub use word::Piece;
 use word::Word;
 
@@ -129,15 +135,11 @@ impl Command {
 impl Reading {
     /// Reads a command line. Never fails: what cannot be read is a command that may be anything.
     pub fn of(line: CommandLine<'_>) -> Self {
-        let mut reader = start::Reader::default();
+        let reader = Reader::default();
         match line {
-            CommandLine::Text(text) => reader.script(text, 0),
-            CommandLine::Words(words) => {
-                let words = words.iter().map(|word| Word::of(word)).collect();
-                reader.simple(words, start::Stdin::Inherited, 0);
-            }
+            CommandLine::Text(text) => reader.read_text(text),
+            CommandLine::Words(words) => reader.read_words(words.iter().map(|word| Word::of(word)).collect()),
         }
-        reader.into_reading()
     }
 
     /// All commands that it would or may run.

@@ -1,93 +1,37 @@
-//! Pure. The text of a script: its simple commands by a grammar of bash, and their words.
+//! Pure. Walks through a script: its simple commands, in the order in which they stand, and what it sets and counts.
 
-use tree_sitter::{Node, Parser, Tree};
+use tree_sitter::Node;
 
-use super::start::{For, Reader, Stdin, is_stdin};
-use super::variables::{Values, is_certain};
+use super::environment::assignment;
+use super::expand::word;
+use super::grammar::{children, named_children};
+use super::tasks::{Finding, For, How, Stdin, Task, Tasks, is_stdin};
+use super::values::Values;
+use super::variables::is_certain;
 use super::word::Word;
 
 /// How deep one construct may stand in another.
 const MOST_NESTED: usize = 100;
 
-/// A script by the grammar; `None` where the grammar does not fit this library.
-///
-/// The grammar is shown a letter for each byte beyond ASCII, as to a shell they are parts of words like any letter:
-/// it takes some of them for blanks, and its own scanner looks others up behind the end of a table (0.25.1), which
-/// ends the process.
-pub(super) fn parse(text: &str) -> Option<Tree> {
-    let mut parser = Parser::new();
-    parser.set_language(&tree_sitter_bash::LANGUAGE.into()).ok()?;
-    let shown: Vec<u8> = text.bytes().map(|byte| if byte.is_ascii() { byte } else { b'x' }).collect();
-    parser.parse(shown, None)
-}
-
-/// The text with lines joined that a backslash lets go on, comments and single quotes left as they are.
-pub(super) fn joined_lines(text: &str) -> String {
-    let mut joined = String::new();
-    let mut characters = text.chars().peekable();
-    let (mut in_comment, mut in_single, mut in_ansi_c) = (false, false, false);
-    // Within a substitution, quotes begin anew.
-    let mut in_double = vec![false];
-    while let Some(c) = characters.next() {
-        let begins_word = joined.chars().next_back().is_none_or(|before| " \t\n;&|()`".contains(before));
-        let quoted = in_single || in_double.last() == Some(&true);
-        match c {
-            '\n' => in_comment = false,
-            _ if in_comment => {}
-            '\\' if in_single && !in_ansi_c => {}
-            '\\' if in_single => {
-                joined.push(c);
-                joined.extend(characters.next());
-                continue;
-            }
-            '\\' if characters.peek() == Some(&'\n') => {
-                characters.next();
-                continue;
-            }
-            '\\' => {
-                joined.push(c);
-                joined.extend(characters.next());
-                continue;
-            }
-            '#' if begins_word && !quoted => in_comment = true,
-            '\'' if !quoted || in_single => {
-                in_ansi_c = !in_single && joined.ends_with('$');
-                in_single = !in_single;
-            }
-            '"' if !in_single => in_double.iter_mut().next_back().into_iter().for_each(|within| *within = !*within),
-            '(' if !in_single && joined.ends_with(['$', '<', '>']) => in_double.push(false),
-            ')' if !quoted && in_double.len() > 1 => {
-                in_double.pop();
-            }
-            _ => {}
-        }
-        joined.push(c);
-    }
-    joined
-}
-
-/// The text as a shell reads it that knows POSIX alone, such as the `sh` of Debian, if bash reads it otherwise: there, `&>`
-/// is the end of a command and a redirection, `((` opens two subshells, and `$'` is a dollar and a quote.
-pub(super) fn as_posix(text: &str) -> Option<String> {
-    let posix = text.replace("$((", "\u{0}").replace("((", "( (").replace('\u{0}', "$((");
-    let posix = posix.replace("&>", "& >").replace("$'", "\\$'");
-    (posix != text).then_some(posix)
+/// What a script comes to.
+pub(super) fn tasks(root: Node<'_>, text: &str, values: Values) -> Tasks {
+    let mut script = Script { text, values, tasks: Tasks::default() };
+    script.walk(root, false, 0);
+    script.tasks
 }
 
 /// One script while it is walked.
-pub(super) struct Script<'r, 't> {
-    pub(super) reader: &'r mut Reader,
-    pub(super) text: &'t str,
-    /// How many scripts it stands in.
-    pub(super) depth: usize,
-    pub(super) values: Values,
+struct Script<'t> {
+    text: &'t str,
+    values: Values,
+    tasks: Tasks,
 }
 
-impl Script<'_, '_> {
+impl Script<'_> {
     /// Reads all commands below a node. `piped`: they may read what another command writes.
-    pub(super) fn walk(&mut self, node: Node<'_>, piped: bool, nested: usize) {
+    fn walk(&mut self, node: Node<'_>, piped: bool, nested: usize) {
         if nested > MOST_NESTED {
-            self.reader.unreadable("it is nested too deeply to be read");
+            self.tasks.unreadable("it is nested too deeply to be read");
             return;
         }
         match node.kind() {
@@ -101,24 +45,24 @@ impl Script<'_, '_> {
                 for (index, child) in named_children(node).into_iter().enumerate() {
                     let is_fed = piped || follows || index > 0;
                     match fed.take().filter(|_| child.kind() == "command") {
-                        Some(text) => self.command(child, Some(text), true, Vec::new(), nested + 1),
+                        Some(writes) => self.piped(child, writes, nested + 1),
                         None => self.walk(child, is_fed, nested + 1),
                     }
-                    fed = self.written_by(child).filter(|_| !is_fed && self.reader.is_as_it_seems());
+                    fed = self.written_by(child).filter(|_| !is_fed);
                 }
             }
             "function_definition" => {
-                self.reader.doubt("a function is defined, whose calls are not followed");
+                self.tasks.doubt("a function is defined, whose calls are not followed");
                 self.walk_children(node, true, nested);
                 let name = node.child_by_field_name("name").map(|name| self.raw(name).to_owned());
                 for name in name.into_iter().filter(|_| is_certain(node)) {
-                    self.reader.defines(&name, self.depth);
+                    self.tasks.found(Finding::Defines(name));
                 }
             }
             "declaration_command" | "unset_command" => {
                 let words = children(node).into_iter().map(|child| self.word(child)).collect();
                 self.walk_children(node, piped, nested);
-                self.reader.simple(words, stdin(piped), self.depth);
+                self.tasks.command(words, &stdin(piped), How::Surely);
             }
             "command_substitution" if self.raw(node).starts_with('`') && self.raw(node).contains('\\') => {
                 self.in_backquotes(node);
@@ -129,13 +73,13 @@ impl Script<'_, '_> {
             }
             kind if is_understood(kind) => {
                 if kind == "concatenation" && holds_blanks(node, self.text) {
-                    self.reader.unreadable("where its words end cannot be read");
+                    self.tasks.unreadable("where its words end cannot be read");
                 }
                 self.computes(node);
                 self.literal(node);
                 self.walk_children(node, piped, nested);
             }
-            other => self.reader.unreadable(format!("`{other}` is nothing that is known here of a shell's language")),
+            other => self.tasks.unreadable(format!("`{other}` is nothing that is known here of a shell's language")),
         }
     }
 
@@ -143,6 +87,14 @@ impl Script<'_, '_> {
         for child in named_children(node) {
             self.walk(child, piped, nested + 1);
         }
+    }
+
+    /// A command behind one that writes this.
+    fn piped(&mut self, node: Node<'_>, writes: Stdin, nested: usize) {
+        let before = std::mem::take(&mut self.tasks);
+        self.command(node, Some(Stdin::Piped), true, Vec::new(), nested);
+        let tasks = std::mem::replace(&mut self.tasks, before);
+        self.tasks.push(Task::Piped { writes, tasks });
     }
 
     /// Between backquotes a backslash is taken away before the script is read; the grammar does not know that.
@@ -167,9 +119,9 @@ impl Script<'_, '_> {
         }
         let [bare, quoted] = texts;
         if bare != quoted && node.parent().is_some_and(|parent| parent.kind() == "string") {
-            self.reader.script(&quoted, self.depth + 1);
+            self.tasks.script(quoted);
         } else {
-            self.reader.script(&bare, self.depth + 1);
+            self.tasks.script(bare);
         }
     }
 
@@ -177,17 +129,17 @@ impl Script<'_, '_> {
     fn computes(&mut self, node: Node<'_>) {
         let has = |kind: &str| children(node).iter().any(|child| child.kind() == kind);
         match node.kind() {
-            "arithmetic_expansion" | "c_style_for_statement" | "subscript" => self.reader.counts(),
+            "arithmetic_expansion" | "c_style_for_statement" | "subscript" => self.tasks.found(Finding::Counts),
             // Names of elements are counted, too.
-            "array" if self.raw(node).contains('[') => self.reader.counts(),
-            "compound_statement" if has("((") => self.reader.counts(),
+            "array" if self.raw(node).contains('[') => self.tasks.found(Finding::Counts),
+            "compound_statement" if has("((") => self.tasks.found(Finding::Counts),
             "test_operator" if ["-v", "-R", "-eq", "-ne", "-lt", "-le", "-gt", "-ge"].contains(&self.raw(node)) => {
-                self.reader.counts();
+                self.tasks.found(Finding::Counts);
             }
             "expansion" if has("@") && has("P") => {
-                self.reader.unreadable("a value that is expanded like a prompt cannot be read");
+                self.tasks.unreadable("a value that is expanded like a prompt cannot be read");
             }
-            "expansion" if has(":") || has("!") || has("@") => self.reader.counts(),
+            "expansion" if has(":") || has("!") || has("@") => self.tasks.found(Finding::Counts),
             _ => {}
         }
     }
@@ -199,7 +151,7 @@ impl Script<'_, '_> {
         }
         let text = match node.kind() {
             "raw_string" | "ansi_c_string" if has_substitution(self.raw(node)) && is_in_double_quotes(node) => {
-                self.reader.unreadable("a substitution in it cannot be read");
+                self.tasks.unreadable("a substitution in it cannot be read");
                 return;
             }
             "raw_string" | "heredoc_start" | "heredoc_end" => self.raw(node).to_owned(),
@@ -208,16 +160,23 @@ impl Script<'_, '_> {
             _ => {
                 let raw = self.raw(node).to_owned();
                 if has_substitution(&raw) {
-                    self.reader.unreadable("a substitution in it cannot be read");
+                    self.tasks.unreadable("a substitution in it cannot be read");
                 }
                 raw.replace('\\', "")
             }
         };
-        self.reader.bears(&text);
+        self.bears(&text);
         // In a subscript the shell counts with what quotes keep from it elsewhere.
         if self.begins_in_brackets(node) {
-            self.reader.counts();
-            self.reader.bears(&format!("[{text}"));
+            self.tasks.found(Finding::Counts);
+            self.bears(&format!("[{text}"));
+        }
+    }
+
+    fn bears(&mut self, text: &str) {
+        let subscript = text.find('[').and_then(|at| text.get(at..)).unwrap_or_default();
+        if subscript.contains("$(") || subscript.contains('`') || subscript.contains("${") {
+            self.tasks.found(Finding::Bears);
         }
     }
 
@@ -273,7 +232,7 @@ impl Script<'_, '_> {
         }
         words.extend(more_words);
         if !words.is_empty() {
-            self.reader.simple(words, given.unwrap_or_else(|| stdin(piped)), self.depth);
+            self.tasks.command(words, &given.unwrap_or_else(|| stdin(piped)), How::Surely);
         }
     }
 
@@ -383,7 +342,7 @@ impl Script<'_, '_> {
             "declaration_command" => For::AllCommands,
             _ => For::Shell,
         };
-        self.reader.assignment(name, &value, given, self.depth);
+        assignment(&mut self.tasks, name, &value, given);
         if is_certain(node) {
             self.values.is_set(name);
         }
@@ -394,84 +353,21 @@ impl Script<'_, '_> {
     }
 
     /// A word as the command will see it.
-    pub(super) fn word(&self, node: Node<'_>) -> Word {
+    fn word(&self, node: Node<'_>) -> Word {
         word(node, self.text, &self.values)
     }
-}
-
-/// A word of a script as the command will see it.
-pub(super) fn word(node: Node<'_>, text: &str, values: &Values) -> Word {
-    // What ends within a character, since the grammar has seen letters, is no word that could be told.
-    let Some(raw) = text.get(node.byte_range()) else { return Word::unknown() };
-    let mut found = Word::default();
-    let inner = |from: usize| raw.get(from..raw.len().saturating_sub(1)).unwrap_or_default();
-    match node.kind() {
-        "raw_string" => found = Word::of(inner(1)),
-        "ansi_c_string" => found.push_ansi_c(inner(2)),
-        "string" => quoted(node, text, values, &mut found),
-        "command_name" | "translated_string" => {
-            found = node.named_child(0).map_or_else(Word::unknown, |child| word(child, text, values));
-        }
-        "concatenation" => {
-            if is_brace_list(raw) {
-                return Word::unknown();
-            }
-            parts(node, text, values, &mut found);
-        }
-        "simple_expansion" | "expansion" => found = values.of(raw, false),
-        "word" | "number" | "variable_name" => found.push_bare(raw),
-        // A substitution of no command.
-        "``" => {}
-        // The shell puts a name of this kind in its place.
-        "process_substitution" => found = Word::of("/dev/fd/63"),
-        _ if node.named_child_count() == 0 && !node.is_named() => found.push_bare(raw),
-        _ => found = Word::unknown(),
-    }
-    found
-}
-
-/// The parts of a word one after another; what the grammar leaves out between them is text. Of a list of characters in
-/// brackets the grammar makes several parts: what follows its beginning is not told.
-fn parts(node: Node<'_>, text: &str, values: &Values, found: &mut Word) {
-    let mut at = node.start_byte();
-    for child in children(node) {
-        found.push_bare(text.get(at..child.start_byte()).unwrap_or_default());
-        found.extend(&word(child, text, values));
-        at = child.end_byte();
-        if child.kind() == "word" && text.get(child.byte_range()).is_some_and(opens_bracket) {
-            return;
-        }
-    }
-    found.push_bare(text.get(at..node.end_byte()).unwrap_or_default());
 }
 
 /// Before an empty pair of backquotes the grammar goes over blanks: it takes several words for one.
 fn holds_blanks(node: Node<'_>, text: &str) -> bool {
     let between = |pair: &[Node<'_>]| match pair {
-        [before, after] => text.get(before.end_byte()..after.start_byte()).unwrap_or_default().replace("\\\n", ""),
+        [before, after] => text.get(before.end_byte()..after.start_byte()).unwrap_or_default().replace(
+            "\
+", "",
+        ),
         _ => String::new(),
     };
     children(node).windows(2).any(|pair| between(pair).contains(char::is_whitespace))
-}
-
-fn opens_bracket(raw: &str) -> bool {
-    raw.replace("\\\\", "").replace("\\[", "").contains('[')
-}
-
-fn quoted(node: Node<'_>, text: &str, values: &Values, found: &mut Word) {
-    let mut at = node.start_byte() + 1;
-    let end = node.end_byte().saturating_sub(1);
-    for child in children(node).into_iter().filter(|child| child.is_named() && child.kind() != "string_content") {
-        found.push_quoted(text.get(at..child.start_byte()).unwrap_or_default());
-        let value = match child.kind() {
-            "simple_expansion" | "expansion" => values.of(text.get(child.byte_range()).unwrap_or_default(), true),
-            "command_substitution" if tells(text.get(child.byte_range()).unwrap_or_default()) => Word::found(),
-            _ => Word::unknown_in_quotes(),
-        };
-        found.extend(&value);
-        at = child.end_byte();
-    }
-    found.push_quoted(text.get(at..end).unwrap_or_default());
 }
 
 /// What may stand in a script, beside what is walked in a way of its own.
@@ -533,30 +429,6 @@ fn has_substitution(raw: &str) -> bool {
     false
 }
 
-/// `$(pwd)`, `$(date +%F)`: a program that says something of the machine or the repository, and of no text.
-fn tells(raw: &str) -> bool {
-    let inner = raw.strip_prefix("$(").and_then(|raw| raw.strip_suffix(')')).unwrap_or_default();
-    let mut words = inner.split_whitespace();
-    let program = words.next().unwrap_or_default();
-    let tells = matches!(program, "pwd" | "date" | "nproc" | "id" | "hostname" | "uname" | "whoami" | "arch")
-        || (program == "git" && matches!(words.next(), Some("rev-parse" | "describe" | "branch")));
-    // A format could be any text.
-    tells && inner.chars().all(|c| c.is_ascii_alphanumeric() || " _-.+%:/@".contains(c)) && !inner.contains("-d")
-}
-
 fn stdin(piped: bool) -> Stdin {
     if piped { Stdin::Unknown } else { Stdin::Inherited }
-}
-
-/// `{a,b}` and `{1..3}`, quotes or not: the shell makes several words of it.
-fn is_brace_list(raw: &str) -> bool {
-    raw.contains('{') && (raw.contains(',') || raw.contains(".."))
-}
-
-pub(super) fn named_children(node: Node<'_>) -> Vec<Node<'_>> {
-    node.named_children(&mut node.walk()).collect()
-}
-
-pub(super) fn children(node: Node<'_>) -> Vec<Node<'_>> {
-    node.children(&mut node.walk()).collect()
 }

@@ -4,79 +4,75 @@
 //! name one, and to run code where they hold some: text that is more than words, numbers and paths.
 
 use super::options::values_of;
-use super::start::{How, Reader, Stdin, is_stdin};
+use super::tasks::{How, Stdin, Tasks, is_stdin};
 use super::word::{Piece, Word};
 
-impl Reader {
-    /// A program whose arguments are data, but for the values of some options.
-    pub(super) fn data(&mut self, name: &str, arguments: &[Word], options: &[&str], depth: usize) {
-        for at in 0..arguments.len() {
-            for value in options.iter().flat_map(|option| values_of(arguments, at, option)) {
-                self.value(name, &value, depth);
-            }
+/// A program whose arguments are data, but for the values of some options.
+pub(super) fn data(tasks: &mut Tasks, name: &str, arguments: &[Word], options: &[&str]) {
+    for at in 0..arguments.len() {
+        for value in options.iter().flat_map(|option| values_of(arguments, at, option)) {
+            told_to_run(tasks, name, &value);
         }
     }
+}
 
-    /// The value of an option that is a command.
-    pub(super) fn value(&mut self, name: &str, value: &Word, depth: usize) {
-        match value.text() {
-            Some(text) => {
-                self.carried_text(&text, depth);
-                self.script(text.trim_start_matches("exec=").trim_start_matches(['|', '!']), depth + 1);
+/// The value of an option that is a command.
+pub(super) fn told_to_run(tasks: &mut Tasks, name: &str, value: &Word) {
+    match value.text() {
+        Some(text) => {
+            carried_text(tasks, &text);
+            tasks.script(text.trim_start_matches("exec=").trim_start_matches(['|', '!']));
+        }
+        None => tasks.unreadable(format!("what `{name}` is told to run cannot be read")),
+    }
+}
+
+/// A program that is not known.
+pub(super) fn unknown(tasks: &mut Tasks, name: &str, arguments: &[Word], stdin: &Stdin) {
+    let words = split(arguments);
+    for (index, word) in words.iter().enumerate() {
+        if tasks.is_full() {
+            return;
+        }
+        match word.text() {
+            Some(text) if !is_plain(&text) => {
+                tasks.unreadable(format!("`{name}` is not known here, and what it is given may be code"));
             }
-            None => self.unreadable(format!("what `{name}` is told to run cannot be read")),
+            Some(text) if text.contains([' ', ',', ':', '=']) => carried_text(tasks, &text),
+            Some(text) if text.starts_with('-') || text.is_empty() => {}
+            None if word.pieces.first() == Some(&Piece::Unknown) => {}
+            _ => tasks.command_at(&words, index, stdin, How::Carried),
         }
     }
+    match stdin {
+        Stdin::Text(text) if !is_plain(text) => {
+            tasks.unreadable(format!("`{name}` is not known here, and what it reads may be code"));
+        }
+        Stdin::Text(text) => carried_text(tasks, text),
+        Stdin::Written => tasks.unreadable(format!("`{name}` is not known here, and what it reads may be code")),
+        Stdin::Inherited | Stdin::File | Stdin::Unknown | Stdin::Piped => {}
+    }
+}
 
-    /// A program that is not known.
-    pub(super) fn unknown(&mut self, name: &str, arguments: &[Word], stdin: &Stdin, depth: usize) {
-        let words = split(arguments);
+/// A text that may be a command for somebody: all its words may begin one.
+pub(super) fn carried_text(tasks: &mut Tasks, text: &str) {
+    for line in text.split(['\n', ';', '|', '&', '(', ')', '`']) {
+        let parts = line.split(|c: char| c.is_whitespace() || ",:=".contains(c));
+        let parts =
+            parts.map(|word| word.trim_matches(['\'', '"', '!', '[', ']', '{', '}'])).filter(|word| !word.is_empty());
+        let words: Vec<Word> = parts.map(Word::of).collect();
         for (index, word) in words.iter().enumerate() {
-            if self.is_full() {
-                return;
-            }
-            match word.text() {
-                Some(text) if !is_plain(&text) => {
-                    self.unreadable(format!("`{name}` is not known here, and what it is given may be code"));
-                }
-                Some(text) if text.contains([' ', ',', ':', '=']) => self.carried_text(&text, depth),
-                Some(text) if text.starts_with('-') || text.is_empty() => {}
-                None if word.pieces.first() == Some(&Piece::Unknown) => {}
-                _ => self.command(words.get(index..).unwrap_or_default().to_vec(), stdin, depth, How::Carried),
-            }
-        }
-        match stdin {
-            Stdin::Text(text) if !is_plain(text) => {
-                self.unreadable(format!("`{name}` is not known here, and what it reads may be code"));
-            }
-            Stdin::Text(text) => self.carried_text(text, depth),
-            Stdin::Written => self.unreadable(format!("`{name}` is not known here, and what it reads may be code")),
-            Stdin::Inherited | Stdin::File | Stdin::Unknown => {}
-        }
-    }
-
-    /// A text that may be a command for somebody: all its words may begin one.
-    pub(super) fn carried_text(&mut self, text: &str, depth: usize) {
-        for line in text.split(['\n', ';', '|', '&', '(', ')', '`']) {
-            let parts = line.split(|c: char| c.is_whitespace() || ",:=".contains(c));
-            let parts = parts
-                .map(|word| word.trim_matches(['\'', '"', '!', '[', ']', '{', '}']))
-                .filter(|word| !word.is_empty());
-            let words: Vec<Word> = parts.map(Word::of).collect();
-            for (index, word) in words.iter().enumerate() {
-                if !word.shown().starts_with('-') && !self.is_full() {
-                    let rest = words.get(index..).unwrap_or_default().to_vec();
-                    self.command(rest, &Stdin::Inherited, depth, How::Carried);
-                }
+            if !word.shown().starts_with('-') && !tasks.is_full() {
+                tasks.command_at(&words, index, &Stdin::Inherited, How::Carried);
             }
         }
     }
+}
 
-    /// A file that is run, with its arguments.
-    pub(super) fn file(&mut self, path: &str, arguments: &[Word], stdin: &Stdin, depth: usize) {
-        if !is_stdin(path) {
-            self.unknown(path, arguments, stdin, depth);
-        }
+/// A file that is run, with its arguments.
+pub(super) fn file(tasks: &mut Tasks, path: &str, arguments: &[Word], stdin: &Stdin) {
+    if !is_stdin(path) {
+        unknown(tasks, path, arguments, stdin);
     }
 }
 

@@ -101,6 +101,11 @@ impl Word {
             .collect()
     }
 
+    /// It is this text, for certain.
+    pub(super) fn is(&self, text: &str) -> bool {
+        self.text().as_deref() == Some(text)
+    }
+
     /// The last part of a path, if it is known, such as `git` of `/usr/bin/git`, of `$HOME/bin/git`, of zsh's `=git` and,
     /// under WSL, of `git.exe`.
     pub(super) fn file_name(&self) -> Self {

@@ -16,7 +16,7 @@ pub(super) fn programs(arguments: &[Word]) -> Found {
         match shown.as_str() {
             "-v" | "-F" | "--assign" | "--field-separator" => at += 1,
             "-f" | "--file" | "-E" | "--exec" | "-i" | "--include" | "-l" | "--load" => {
-                let is_open = value().is_none_or(|file| super::super::start::is_stdin(&file.shown()));
+                let is_open = value().is_none_or(|file| super::super::tasks::is_stdin(&file.shown()));
                 if is_open {
                     found.programs.push(Word::unknown());
                 }
