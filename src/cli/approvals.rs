@@ -36,7 +36,7 @@ pub fn run(args: &ApprovalsArgs, out: &mut dyn Write, here: &Here<'_>) -> Result
 /// What waits; with `all` what was ever asked.
 pub(super) fn report(ledger: Option<&Ledger>, all: bool, zone: Tz, here: &Here<'_>) -> Result<ApprovalReport> {
     let (rows, paused) = match ledger {
-        Some(ledger) => (asked(ledger, !all, here)?, paused(ledger, &ledger.live_runs(here.alive)?)?),
+        Some(ledger) => (asked(ledger, !all, here)?, paused(ledger, &ledger.runs().live(here.alive)?)?),
         None => (Vec::new(), Vec::new()),
     };
     Ok(ApprovalReport { rows, paused, at: here.now, zone, all })
@@ -45,19 +45,19 @@ pub(super) fn report(ledger: Option<&Ledger>, all: bool, zone: Tz, here: &Here<'
 /// Questions, and what their agents had spent when they were asked; until now where they wait.
 fn asked(ledger: &Ledger, only_pending: bool, here: &Here<'_>) -> Result<Vec<AskedRow>> {
     let mut rows = Vec::new();
-    let live: Vec<RunId> = ledger.live_runs(here.alive)?.into_iter().map(|run| run.id).collect();
-    for approval in ledger.questions(only_pending, here.alive)? {
+    let live: Vec<RunId> = ledger.runs().live(here.alive)?.into_iter().map(|run| run.id).collect();
+    for approval in ledger.questions().standing(only_pending, here.alive)? {
         // A question is put as soon as the response before it is known: often within its millisecond, which is in.
         let asked = approval.asked.checked_add_signed(TimeDelta::milliseconds(1)).unwrap_or(approval.asked);
         let until = (approval.state != ApprovalState::Pending).then_some(asked);
-        let slices = ledger.slices(&SliceQuery { run: Some(&approval.run), until, ..SliceQuery::default() })?;
+        let slices = ledger.sums().slices(&SliceQuery { run: Some(&approval.run), until, ..SliceQuery::default() })?;
         let mut spent = Totals::default();
         slices.iter().filter(|slice| slice.agent.as_ref() == Some(&approval.agent)).for_each(|s| spent.add_slice(s));
         let may = match &approval.may {
             Some(may) => may.clone(),
             None => MayAnswer::named(approvers(ledger, &approval.run)?),
         };
-        let mut others = if until.is_none() { ledger.waiting_for(approval.id)? } else { Vec::new() };
+        let mut others = if until.is_none() { ledger.questions().waiting_for(approval.id)? } else { Vec::new() };
         others.retain(|run| *run != approval.run && live.contains(run));
         rows.push(AskedRow { approval, spent, may, others });
     }
@@ -68,7 +68,7 @@ fn asked(ledger: &Ledger, only_pending: bool, here: &Here<'_>) -> Result<Vec<Ask
 pub(super) fn paused(ledger: &Ledger, runs: &[RunInfo]) -> Result<Vec<(RunId, Braked)>> {
     let mut paused = Vec::new();
     for run in runs {
-        paused.extend(ledger.pause_of(&run.id)?.map(|braked| (run.id.clone(), braked)));
+        paused.extend(ledger.runs().pause_of(&run.id)?.map(|braked| (run.id.clone(), braked)));
     }
     Ok(paused)
 }

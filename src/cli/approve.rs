@@ -112,7 +112,7 @@ pub(super) fn send(
 ) -> Result<String> {
     let folder = here.state_folder()?;
     let ledger = here.ledger()?.ok_or_else(|| no_question(approval))?;
-    let question = ledger.approval(approval)?;
+    let question = ledger.questions().find(approval)?;
     if question.state != ApprovalState::Pending {
         let by = question.by.map_or_else(String::new, |by| format!(" by {by}"));
         let said = match question.state {
@@ -122,17 +122,17 @@ pub(super) fn send(
         return Err(Error::new(format!("approval {approval} {said}"))
             .hint("`govern approvals --all` shows what was asked and answered; a run that was stopped goes on by `govern resume`"));
     }
-    let waiting = ledger.waiting_for(approval)?;
+    let waiting = ledger.questions().waiting_for(approval)?;
     let sockets = state_folder::socket_folder(&folder)?;
     let message = Message::Answer { approval, wish, reason, who: None, token };
     let (run, reply) = first_live((here, &ledger), &sockets, &waiting, &message, &question)?;
     match reply {
         // An answer is written down before it is told. Under installed hooks alone nothing else tells who replied.
         // More than one have to say yes, and one more has.
-        Reply::Done { what } if ledger.approval(approval)?.votes.len() > question.votes.len() => Ok(what),
-        Reply::Done { .. } if ledger.approval(approval)?.state == ApprovalState::Pending => Err(Error::new(format!(
-            "run `{run}` says that approval {approval} is answered, and the ledger has no answer"
-        ))
+        Reply::Done { what } if ledger.questions().find(approval)?.votes.len() > question.votes.len() => Ok(what),
+        Reply::Done { .. } if ledger.questions().find(approval)?.state == ApprovalState::Pending => Err(Error::new(
+            format!("run `{run}` says that approval {approval} is answered, and the ledger has no answer"),
+        )
         .hint("an agent may have replied in the place of its govern: `govern approvals` shows what waits")),
         Reply::Done { what } => {
             wake_others(&sockets, &waiting, &run);
@@ -157,7 +157,7 @@ fn first_live(
     question: &Approval,
 ) -> Result<(RunId, Reply)> {
     for run in waiting {
-        let info = ledger.find_run(run.as_str())?;
+        let info = ledger.runs().find(run.as_str())?;
         match socket::call(sockets, run, message, &|connection, named| super::is_own(&info, connection, named)) {
             Ok(reply) => return Ok((run.clone(), reply)),
             Err(SocketError::NotLive(_)) => {}
@@ -167,7 +167,7 @@ fn first_live(
             }
         }
     }
-    let info = ledger.find_run(question.run.as_str())?;
+    let info = ledger.runs().find(question.run.as_str())?;
     let hint = match next(ledger, &info, here)? {
         Next::Command(command) => format!("`{command}` resumes it"),
         Next::Others { command, who } => format!("{} may resume it: `{command}`", who.join(" or ")),
@@ -188,7 +188,7 @@ fn wake_others(sockets: &std::path::Path, waiting: &[RunId], answered: &RunId) {
 /// Nobody said which question: all that wait.
 fn which(verb: &str, here: &Here<'_>) -> Result<Error> {
     let waiting = match here.ledger()? {
-        Some(ledger) => ledger.questions(true, here.alive)?,
+        Some(ledger) => ledger.questions().standing(true, here.alive)?,
         None => Vec::new(),
     };
     if waiting.is_empty() {

@@ -104,7 +104,7 @@ pub fn is_over(args: &ResumeArgs, here: &Here<'_>) -> Result<Option<Exit>> {
         return Ok(Some(Exit::Success));
     }
     take_back(&info, here)?;
-    if info.outcome.is_none() && ledger.lives(&info, here.alive) {
+    if info.outcome.is_none() && ledger.runs().lives(&info, here.alive) {
         super::to_stderr(&format!("govern: run {} lives, and goes on by itself\n", info.id));
         return Ok(Some(Exit::Success));
     }
@@ -124,7 +124,7 @@ fn find(args: &ResumeArgs, here: &Here<'_>) -> Result<(Ledger, RunInfo)> {
     })?;
     let nothing = || Error::new(format!("there is no run `{prefix}`")).hint("`govern runs` lists them");
     let ledger = here.ledger()?.ok_or_else(nothing)?;
-    let info = ledger.find_run(prefix)?;
+    let info = ledger.runs().find(prefix)?;
     Ok((ledger, info))
 }
 
@@ -161,7 +161,7 @@ fn reset(
     here: &Here<'_>,
 ) -> Result<std::result::Result<(Timestamp, String), String>> {
     let ended = last_end(ledger, &info.id)?.flatten().and_then(|lifts| lifts.budget);
-    let waits = ledger.approvals(false)?.into_iter().rfind(|approval| approval.run == info.id);
+    let waits = ledger.questions().all(false)?.into_iter().rfind(|approval| approval.run == info.id);
     let rule = info.rule.clone().or(ended).or(waits.map(|approval| approval.budget));
     let budget = rule.as_ref().and_then(|rule| policy.budgets.iter().find(|budget| budget.name == *rule));
     if let Some(budget) = budget {

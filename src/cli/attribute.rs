@@ -83,7 +83,7 @@ fn moves(
     here: &Here<'_>,
     told: &mut Attributed,
 ) -> Result<Vec<(Belonging, Attribution)>> {
-    let live: HashSet<RunId> = ledger.live_runs(here.alive)?.into_iter().map(|run| run.id).collect();
+    let live: HashSet<RunId> = ledger.runs().live(here.alive)?.into_iter().map(|run| run.id).collect();
     let files = files(ledger)?;
     let mut moves = Vec::new();
     for one in attributed::belongings(ledger, span)? {
@@ -123,6 +123,8 @@ fn moves(
 /// The session files that were imported, by thread.
 fn files(ledger: &Ledger) -> Result<HashMap<ThreadId, PathBuf>> {
     let mut files: BTreeMap<PathBuf, ThreadId> = BTreeMap::new();
-    files.extend(ledger.file_marks()?.into_keys().filter_map(|path| Some((path.clone(), name_of(&path)?.thread))));
+    files.extend(
+        ledger.history().file_marks()?.into_keys().filter_map(|path| Some((path.clone(), name_of(&path)?.thread))),
+    );
     Ok(files.into_iter().rev().map(|(path, thread)| (thread, path)).collect())
 }

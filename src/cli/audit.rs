@@ -58,7 +58,7 @@ pub fn run(args: &AuditArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exi
         None => trail::run(&args.trail, &ledger, out, here),
         Some(AuditVerb::Verify { against, format }) => verify(&ledger, against.as_deref(), *format, out, here),
         Some(AuditVerb::Head { format }) => {
-            let head = ledger.head()?;
+            let head = ledger.audit().head()?;
             let page = Page::of_notes([spelled(head)]);
             let document = || to_text(&json!({ "schema": "govern.audit/1", "head": as_json(head) }));
             put_as(out, here.look, *format, &page, document)?;
@@ -74,7 +74,7 @@ fn verify(
     out: &mut dyn Write,
     here: &Here<'_>,
 ) -> Result<Exit> {
-    let mut found = ledger.verify()?;
+    let mut found = ledger.audit().verify()?;
     if let Some(kept) = against
         && !matches!(found, Verified::Broken { .. })
         && let Some(what) = differs(ledger, kept)?
@@ -121,7 +121,7 @@ fn differs(ledger: &Ledger, kept: &str) -> Result<Option<String>> {
     };
     let (n, hash) = kept.split_once(':').ok_or_else(malformed)?;
     let n: u64 = n.parse().map_err(|_| malformed())?;
-    Ok(match ledger.link_hash(n)? {
+    Ok(match ledger.audit().link_hash(n)? {
         None => Some("the ledger has fewer links than when this head was kept".to_owned()),
         Some(found) if found.to_string() == hash.to_ascii_lowercase() => None,
         Some(found) => Some(format!("it is {found} now")),

@@ -85,7 +85,7 @@ pub fn run(
             None => nothing(args, out),
         };
     };
-    let live = ledger.live_runs(here.alive)?;
+    let live = ledger.runs().live(here.alive)?;
     let named = choose(args, &ledger, live.clone())?;
     if named.is_empty() {
         return match &args.team {
@@ -131,7 +131,7 @@ pub fn run(
 /// Uses the brake on one run, and says what came of it.
 pub(super) fn on_one(brake: Brake, run: &RunId, here: &Here<'_>) -> Result<String> {
     let no_run = || no_run(run.as_str());
-    let live = here.ledger()?.ok_or_else(no_run)?.live_runs(here.alive)?;
+    let live = here.ledger()?.ok_or_else(no_run)?.runs().live(here.alive)?;
     let Some(info) = live.iter().find(|live| live.id == *run) else {
         return Err(Error::new(format!("run `{run}` is over")));
     };
@@ -194,13 +194,13 @@ fn no_such_team(team: &str, live: &[RunInfo]) -> Error {
 
 /// Something was spent for this team before: its name is not mistyped.
 fn is_known(ledger: &Ledger, team: &str) -> Result<bool> {
-    let known = ledger.sums_by(&[Dimension::Team], None, None)?;
+    let known = ledger.sums().by(&[Dimension::Team], None, None)?;
     Ok(known.iter().any(|(values, _)| values.iter().flatten().any(|known| known == team)))
 }
 
 /// The run has agents that have registered.
 fn is_fleet(ledger: &Ledger, run: &RunId) -> Result<bool> {
-    let events = ledger.events(run)?;
+    let events = ledger.runs().events(run)?;
     Ok(events.iter().any(|entry| matches!(entry.event.kind, EventKind::Registered { .. })))
 }
 
@@ -210,7 +210,7 @@ fn one(prefix: &str, ledger: &Ledger, live: &[RunInfo]) -> Result<RunInfo> {
     if let (Some(only), None) = (fits.next(), fits.next()) {
         return Ok(only.clone());
     }
-    let run = ledger.find_run(prefix)?;
+    let run = ledger.runs().find(prefix)?;
     match live.iter().find(|lives| lives.id == run.id) {
         Some(run) => Ok(run.clone()),
         None => Err(Error::new(format!("run `{}` is over", run.id)).hint("`govern` shows what runs")),
@@ -272,8 +272,8 @@ fn tell_hooks(here: &Here<'_>, session: &RunInfo, brake: Brake, reason: Option<&
     let reason = reason.map(codex::redact);
     let mut ledger = Ledger::open_existing(&here.state_folder()?)?;
     Ok(ledger.turn(clock::now(), |turn| {
-        let RunState::Open(_) = turn.run_state(run)? else { return Ok("is over".to_owned()) };
-        let what = match (brake, turn.brake_of(run)?) {
+        let RunState::Open(_) = turn.runs().state(run)? else { return Ok("is over".to_owned()) };
+        let what = match (brake, turn.runs().brake_of(run)?) {
             (Brake::Continue, None) => return Ok("is not paused".to_owned()),
             (Brake::Pause | Brake::Stop, Some((Brake::Stop | Brake::Kill, before)))
             | (_, Some((Brake::Kill, before)))

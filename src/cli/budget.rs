@@ -73,7 +73,7 @@ pub(super) fn report(ledger: Option<&Ledger>, policy: &Policy, here: &Here<'_>) 
         for run in runs(ledger, here)? {
             sub_agents.extend(spawn_standings(ledger, policy, &run)?);
         }
-        for run in ledger.live_runs(here.alive)? {
+        for run in ledger.runs().live(here.alive)? {
             let flags = flag_policy(ledger, &run.id)?;
             sub_agents
                 .extend(flags.map(|flags| spawn_standings(ledger, &flags, &run)).transpose()?.unwrap_or_default());
@@ -103,7 +103,7 @@ pub(super) fn standings(
     since: Option<Timestamp>,
     here: &Here<'_>,
 ) -> Result<Vec<Stands>> {
-    let unobserved = ledger.map(|ledger| ledger.unobserved(&Filter::default(), here.alive)).transpose()?;
+    let unobserved = ledger.map(|ledger| ledger.runs().unobserved(&Filter::default(), here.alive)).transpose()?;
     let mut counts = Counts {
         ledger,
         here,
@@ -120,7 +120,7 @@ pub(super) fn standings(
         counts.count(budget)?;
         rows.extend(counts.rows(budget)?);
     }
-    for run in ledger.map(|ledger| ledger.live_runs(here.alive)).transpose()?.unwrap_or_default() {
+    for run in ledger.map(|ledger| ledger.runs().live(here.alive)).transpose()?.unwrap_or_default() {
         let Some(ledger) = ledger else { continue };
         let Some(flags) = flag_policy(ledger, &run.id)? else { continue };
         for budget in &flags.budgets {
@@ -134,8 +134,8 @@ pub(super) fn standings(
 
 /// Runs that live, else the last one: older ones spend nothing any more.
 fn runs(ledger: &Ledger, here: &Here<'_>) -> Result<Vec<RunInfo>> {
-    let live = ledger.live_runs(here.alive)?;
-    Ok(if live.is_empty() { ledger.runs(&RunFilter { limit: Some(1), ..RunFilter::default() })? } else { live })
+    let live = ledger.runs().live(here.alive)?;
+    Ok(if live.is_empty() { ledger.runs().list(&RunFilter { limit: Some(1), ..RunFilter::default() })? } else { live })
 }
 
 /// What is last known of the account's limits, where a budget is over a plan; nothing where Codex wrote none, or that
@@ -168,7 +168,7 @@ fn of_another_time(budget: &Budget, now: Timestamp, zone: Tz) -> Option<OtherTim
 /// The first moment that is known of: that of the ledger's making, or of history that is older.
 pub(super) fn first_moment(ledger: &Ledger) -> Result<Timestamp> {
     let created = ledger.created()?;
-    Ok(ledger.span(&Filter::default())?.map_or(created, |(first, _)| first.min(created)))
+    Ok(ledger.sums().span(&Filter::default())?.map_or(created, |(first, _)| first.min(created)))
 }
 
 /// Counts one budget at a time, by the same rules as the governor.
@@ -244,7 +244,7 @@ impl Counts<'_> {
     fn spent(&mut self, ledger: &Ledger, budget: &Budget, dims: &[Dimension], bounds: Bounds) -> Result<CallsBy> {
         if budget.unit() == Unit::ToolCalls {
             let (since, until) = (bounds.start, bounds.end);
-            return Ok(ledger.calls_by(&CallQuery { dims, since, until, ..CallQuery::default() })?);
+            return Ok(ledger.sums().calls(&CallQuery { dims, since, until, ..CallQuery::default() })?);
         }
         let sums = self.sums(ledger, dims, bounds)?;
         // Time is not in sums; only a run's own clock tells it.
@@ -256,7 +256,7 @@ impl Counts<'_> {
         if let Some(known) = self.sums.get(&key) {
             return Ok(Rc::clone(known));
         }
-        let sums = Rc::new(ledger.sums_by(dims, bounds.start, bounds.end)?);
+        let sums = Rc::new(ledger.sums().by(dims, bounds.start, bounds.end)?);
         self.sums.insert(key, Rc::clone(&sums));
         Ok(sums)
     }
@@ -272,7 +272,7 @@ impl Counts<'_> {
             return self.count_run_calls(ledger, budget, dims, run);
         }
         let query = SumQuery { dims, run: Some(&run.id), ..SumQuery::default() };
-        let rows = ledger.sums(&query)?;
+        let rows = ledger.sums().rows(&query)?;
         if budget.unit() == Unit::Minutes {
             return self.count_run_time(ledger, budget, dims, run);
         }
@@ -281,7 +281,7 @@ impl Counts<'_> {
             // A thread's count goes on over resumes.
             if let ([Dimension::Thread], [Some(thread)]) = (dims, row.values.as_slice()) {
                 let thread = ThreadId::from(thread.as_str());
-                let whole = ledger.sums(&SumQuery { dims, thread: Some(&thread), ..SumQuery::default() })?;
+                let whole = ledger.sums().rows(&SumQuery { dims, thread: Some(&thread), ..SumQuery::default() })?;
                 sum = whole.into_iter().next().map_or(sum, |whole| whole.sum);
             }
             self.add(budget, dims, &row.values, sum.amount(budget.unit()).unwrap_or(0));
@@ -300,8 +300,8 @@ impl Counts<'_> {
         dims: &[Dimension],
         run: &RunInfo,
     ) -> Result<()> {
-        let events: Vec<Event> = ledger.events(&run.id)?.into_iter().map(|entry| entry.event).collect();
-        let live = run.ended.is_none() && ledger.lives(run, self.here.alive);
+        let events: Vec<Event> = ledger.runs().events(&run.id)?.into_iter().map(|entry| entry.event).collect();
+        let live = run.ended.is_none() && ledger.runs().lives(run, self.here.alive);
         let last = events.last().map_or(run.started, |event| event.at);
         let until = if live { self.here.now } else { last };
         let real = if live { process::age(run.process) } else { None };
@@ -339,12 +339,12 @@ impl Counts<'_> {
             self.add(budget, dims, &[Some(run.id.to_string())], 0);
         }
         for (values, calls) in
-            ledger.calls_by(&CallQuery { dims, run: Some(run.id.as_str()), ..CallQuery::default() })?
+            ledger.sums().calls(&CallQuery { dims, run: Some(run.id.as_str()), ..CallQuery::default() })?
         {
             // A thread's count goes on over resumes.
             let whole = match (dims, values.as_slice()) {
                 ([Dimension::Thread], [Some(thread)]) => {
-                    ledger.calls_by(&CallQuery { dims, thread: Some(thread), ..CallQuery::default() })?
+                    ledger.sums().calls(&CallQuery { dims, thread: Some(thread), ..CallQuery::default() })?
                 }
                 _ => Vec::new(),
             };
@@ -407,7 +407,9 @@ impl Counts<'_> {
         for (key, Found { account, of, unobserved, lately }) in &self.found {
             let (extended, reserved) = match self.ledger {
                 None => (0, 0),
-                Some(ledger) => (ledger.extended(key, self.here.now)?, ledger.reserved(key, self.here.alive)?),
+                Some(ledger) => {
+                    (ledger.budgets().extended(key, self.here.now)?, ledger.budgets().reserved(key, self.here.alive)?)
+                }
             };
             let granted = self.approvals.granted(&self.grants, key, self.here.now);
             let standing = BudgetStanding {

@@ -178,7 +178,7 @@ impl Stage {
 
     /// The ledger against the server's own count.
     fn compare(&self, out: &mut dyn Write, here: &Here<'_>) -> Result<()> {
-        let rows = Ledger::open_read_only(&self.folder.join("govern"))?.sums(&SumQuery::default())?;
+        let rows = Ledger::open_read_only(&self.folder.join("govern"))?.sums().rows(&SumQuery::default())?;
         let mut sum = Sum::default();
         rows.iter().for_each(|row| sum.add(&row.sum));
         let models = self.server.served();

@@ -334,7 +334,7 @@ fn ledger(here: &Here<'_>) -> Finding {
                 None => found,
             }
         }
-        Ok(ledger) => match (ledger.runs(&crate::ledger::RunFilter::default()), ledger.created()) {
+        Ok(ledger) => match (ledger.runs().list(&crate::ledger::RunFilter::default()), ledger.created()) {
             (Ok(_), Ok(_)) if let Err(error) = Ledger::try_to_write(&folder) => {
                 let what = format!("{} can be read, but no run can be recorded: {error}", folder.display());
                 let found = Finding::new(Health::Bad, "ledger", what);

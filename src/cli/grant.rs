@@ -101,7 +101,8 @@ fn give(
     };
     // Judged and written down in one: two grants cannot both take what is left.
     let given = ledger.turn(here.now, |turn| {
-        let lifting = Lifting { budget: &budget.name, by: by_amount, given: so_far(&turn.grants()?, &new, here.now) };
+        let lifting =
+            Lifting { budget: &budget.name, by: by_amount, given: so_far(&turn.budgets().grants()?, &new, here.now) };
         Ok(match permission::judge_grant(&policy.approvals, &who, &starter(), lifting) {
             Ok(()) => Ok(grants::give(turn, &new)?),
             Err(not) => Err(not),
@@ -142,7 +143,7 @@ fn take_back(args: &RevokeArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<
 fn tell(ledger: &Ledger, link: i64, here: &Here<'_>) -> Result<String> {
     let sockets = state_folder::socket_folder(&here.state_folder()?)?;
     let mut deaf = Vec::new();
-    for run in ledger.live_runs(here.alive)? {
+    for run in ledger.runs().live(here.alive)? {
         // A session that installed hooks govern asks the ledger at each hook.
         if crate::process::is_codex(run.process.pid) {
             continue;

@@ -156,7 +156,8 @@ fn warn_of_names(out: &mut dyn Write, here: &Here<'_>, loaded: &Loaded) -> Resul
     // Without a ledger only the policy knows names; one that cannot be read is for other verbs to tell of.
     let ledger = here.ledger().ok().flatten();
     let known = |dimension: &Dimension| {
-        let sums = ledger.as_ref().and_then(|ledger| ledger.sums_by(std::slice::from_ref(dimension), None, None).ok());
+        let sums =
+            ledger.as_ref().and_then(|ledger| ledger.sums().by(std::slice::from_ref(dimension), None, None).ok());
         sums.into_iter().flatten().filter_map(|(values, _)| values.into_iter().next().flatten()).collect()
     };
     let misspelt: Vec<Mistake> =

@@ -114,7 +114,7 @@ fn tried(ledger: &Ledger, policy: Policy, prices: PriceTable, reply: Reply, span
     }
     let filter = Filter { run: None, since: span.since, until: span.until };
     let mut plan = false;
-    ledger.responses(&filter, |response| {
+    ledger.responses().each(&filter, |response| {
         plan |= response.billing == Billing::Plan;
         replay.answered(response);
     })?;
@@ -125,12 +125,12 @@ fn tried(ledger: &Ledger, policy: Policy, prices: PriceTable, reply: Reply, span
 fn outline(ledger: &Ledger, Span { since, until }: Span) -> Result<Outline> {
     const DIMS: [Dimension; 3] = [Dimension::Run, Dimension::Agent, Dimension::Thread];
     let mut outline = Outline::default();
-    for row in ledger.sums(&SumQuery { dims: &DIMS, since, until, ..SumQuery::default() })? {
+    for row in ledger.sums().rows(&SumQuery { dims: &DIMS, since, until, ..SumQuery::default() })? {
         let [run, agent, Some(thread)] = row.values.as_slice() else { continue };
         let (run, agent) = (run.as_deref().map(RunId::from), agent.as_deref().map(AgentName::from));
         outline.add(run, agent, ThreadId::from(thread.as_str()), row.sum.responses);
     }
-    for run in ledger.runs(&RunFilter { since, until, limit: None })? {
+    for run in ledger.runs().list(&RunFilter { since, until, limit: None })? {
         if since.is_none_or(|since| since <= run.started) {
             outline.add_run(run.id.clone(), known(run));
         }
@@ -163,7 +163,7 @@ fn open(ledger: &Ledger, policy: &Policy, since: Timestamp, resumed: &[ThreadId]
                 for thread in resumed {
                     let query =
                         SumQuery { dims: &dims, thread: Some(thread), until: Some(since), ..SumQuery::default() };
-                    for row in ledger.sums(&query)? {
+                    for row in ledger.sums().rows(&query)? {
                         replay.open(index, &dims, row.values, &row.sum, since);
                     }
                 }
@@ -171,7 +171,7 @@ fn open(ledger: &Ledger, policy: &Policy, since: Timestamp, resumed: &[ThreadId]
             Window::Life => {}
             Window::Calendar(_) | Window::Between(..) | Window::Total => {
                 let bounds = budget.window.bounds(since, policy.timezone);
-                for (values, sum) in ledger.sums_by(&dims, bounds.start, Some(since))? {
+                for (values, sum) in ledger.sums().by(&dims, bounds.start, Some(since))? {
                     replay.open(index, &dims, values, &sum, since);
                 }
             }
@@ -180,7 +180,7 @@ fn open(ledger: &Ledger, policy: &Policy, since: Timestamp, resumed: &[ThreadId]
     let from = TimeDelta::from_std(longest).ok().and_then(|longest| since.checked_sub_signed(longest));
     if longest > Duration::ZERO {
         let filter = Filter { run: None, since: from, until: Some(since) };
-        ledger.responses(&filter, |response| replay.before(response))?;
+        ledger.responses().each(&filter, |response| replay.before(response))?;
     }
     Ok(())
 }

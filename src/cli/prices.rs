@@ -247,7 +247,7 @@ fn check(table: &PriceTable, here: &Here<'_>) -> Result<(Page, serde_json::Value
     // Responses, and how many of them were recorded without a price.
     let mut unpriced: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     let (mut doubtful, mut late) = (Vec::new(), BTreeMap::new());
-    let sums = here.ledger()?.map(|ledger| ledger.sums_by(&[Dimension::Model], None, None)).transpose()?;
+    let sums = here.ledger()?.map(|ledger| ledger.sums().by(&[Dimension::Model], None, None)).transpose()?;
     for (values, sum) in sums.unwrap_or_default() {
         let Some(name) = values.into_iter().next().flatten() else { continue };
         let quote = table.quote(&ModelId::new(name.as_str()), &ServiceTier::Standard, here.now, &Tokens::default());

@@ -50,7 +50,9 @@ pub fn run(args: &PruneArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exi
     let what =
         format!("{} of {}, {}", count(files, "file", "files"), count(found.len() as u64, "run", "runs"), size(bytes));
     if !args.dry_run {
-        socket::sweep(&state_folder::socket_folder(&state)?, &|run| reader.is_over(run, here.alive).unwrap_or(false));
+        socket::sweep(&state_folder::socket_folder(&state)?, &|run| {
+            reader.runs().is_over(run, here.alive).unwrap_or(false)
+        });
     }
     if args.dry_run || found.is_empty() {
         let text =

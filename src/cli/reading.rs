@@ -198,8 +198,8 @@ fn busy() -> World {
     };
     ledger
         .turn(sample::at("2026-11-22T14:10:00Z"), |turn| {
-            turn.ask(&question, &|_| true)?;
-            turn.reserve(&key, 400_000_000)
+            turn.questions().ask(&question, &|_| true)?;
+            turn.budgets().reserve(&key, 400_000_000)
         })
         .unwrap();
     world

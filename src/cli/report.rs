@@ -114,8 +114,8 @@ pub fn run(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
     }
     let info = match &ledger {
         None => None,
-        Some(ledger) if args.last => ledger.last_run()?,
-        Some(ledger) => args.run.as_deref().map(|prefix| ledger.find_run(prefix)).transpose()?,
+        Some(ledger) if args.last => ledger.runs().last()?,
+        Some(ledger) => args.run.as_deref().map(|prefix| ledger.runs().find(prefix)).transpose()?,
     };
     let of_a_run = args.last || args.run.is_some();
     let Some(ledger) = ledger.filter(|_| info.is_some() || !of_a_run) else {
@@ -211,19 +211,19 @@ fn summed(
         piece: starts.as_ref().map(|starts| starts as &dyn Fn(Timestamp) -> Timestamp),
     };
     let mut inferred = false;
-    ledger.each_slice(&query, |slice| {
+    ledger.sums().each_slice(&query, |slice| {
         inferred |= slice.sum.inferred > 0;
         tally.add(&slice);
     })?;
-    ledger.unobserved(filter, here.alive)?.iter().for_each(|unobserved| tally.leave_out(unobserved));
+    ledger.runs().unobserved(filter, here.alive)?.iter().for_each(|unobserved| tally.leave_out(unobserved));
     if inferred {
-        ledger.estimates(filter, |response| tally.explain(&response))?;
+        ledger.responses().estimates(filter, |response| tally.explain(&response))?;
     }
     Ok(tally.finish(Frame {
         since: filter.since,
         until: filter.until,
-        span: ledger.span(filter)?,
-        skipped_lines: ledger.skipped_lines(filter)?,
+        span: ledger.sums().span(filter)?,
+        skipped_lines: ledger.responses().skipped_lines(filter)?,
         prices,
     }))
 }
@@ -268,7 +268,7 @@ fn focus(ledger: &Ledger, filter: &Filter, out: &mut dyn Write, here: &Here<'_>,
     let list = price_list::in_force(|name| here.variable(name))?;
     let own = list.with_overrides(&here.policy(None)?.policy.prices);
     let mut charges = Charges::new(&list, &own, zone);
-    ledger.responses(filter, |response| charges.add(response))?;
+    ledger.responses().each(filter, |response| charges.add(response))?;
     put(out, &charges.to_csv())?;
     if charges.unpriced() > 0 {
         let many = count(charges.unpriced(), "response has", "responses have");

@@ -83,7 +83,7 @@ pub(super) fn amount(extend: &str, reason: &str) -> Result<Quantity> {
 fn which(args: &RequestArgs, here: &Here<'_>) -> Result<RunInfo> {
     let nothing =
         || Error::new("nothing runs here that could be asked for more").hint("`govern status` shows what runs");
-    let live = here.ledger()?.ok_or_else(nothing)?.live_runs(here.alive)?;
+    let live = here.ledger()?.ok_or_else(nothing)?.runs().live(here.alive)?;
     let inside = here.variable("GOVERN_RUN").and_then(|run| run.into_string().ok());
     let fits = |run: &&RunInfo| match args.run.as_ref().or(inside.as_ref()) {
         Some(prefix) => !prefix.is_empty() && run.id.as_str().starts_with(prefix.as_str()),

@@ -122,10 +122,10 @@ impl<'a> Gathered<'a> {
         let wanted: BTreeSet<Holder> = spends.keys().map(|(holder, _)| holder.clone()).collect();
         let mut without = HashMap::new();
         let (mut spans, mut governed) = (HashMap::new(), Vec::new());
-        for run in ledger.runs(&RunFilter::default())? {
+        for run in ledger.runs().list(&RunFilter::default())? {
             let holder = Holder::Run(run.id.clone());
             if !sessions.by_root.is_empty() {
-                let threads = ledger.threads(&run.id)?;
+                let threads = ledger.runs().threads(&run.id)?;
                 governed.extend(threads.into_iter().map(|one| (one.thread, run.id.clone())));
             }
             if run.outcome.as_deref() == Some("refused") {
@@ -375,8 +375,9 @@ impl<'a> Gathered<'a> {
     /// The time that is asked for. What a run committed after its last answer, or before its first one, counts with that.
     fn time(&self, holder: Option<&Holder>, ended: i64) -> Span {
         let (since, until) = (self.filter.since, self.filter.until);
-        let of_run =
-            |run: &RunId| self.ledger.span(&Filter { run: Some(run.clone()), ..Filter::default() }).ok().flatten();
+        let of_run = |run: &RunId| {
+            self.ledger.sums().span(&Filter { run: Some(run.clone()), ..Filter::default() }).ok().flatten()
+        };
         let answers = match holder {
             Some(Holder::Run(run)) if since.is_some() || until.is_some() => of_run(run),
             _ => None,
@@ -457,7 +458,7 @@ fn by_repository<'t>(trees: &'t [Tree], wanted: &BTreeSet<Holder>) -> BTreeMap<&
 fn files_of(ledger: &Ledger, holder: &Holder, sessions: &Sessions) -> BTreeSet<PathBuf> {
     match holder {
         Holder::Run(run) => {
-            let threads = ledger.threads(run).unwrap_or_default();
+            let threads = ledger.runs().threads(run).unwrap_or_default();
             let agents: BTreeSet<AgentName> = threads.into_iter().filter_map(|thread| thread.agent).collect();
             agents.iter().filter_map(|agent| tests_and_patches::files(ledger, run, agent).ok()).flatten().collect()
         }

@@ -11,7 +11,7 @@ use crate::codex::Invocation;
 use crate::decide::people::lift::Lift;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::ledger::{Ledger, LedgerError, RunFilter, outbox};
+use crate::ledger::{Ledger, LedgerError, RunFilter, claim, outbox};
 use crate::model::quantity::quantity_hint;
 use crate::model::{AgentName, Answerer, Door, Quantity, RunId, RunInfo, Token, TokenHash};
 use crate::place;
@@ -104,7 +104,7 @@ pub fn run(args: &ResumeArgs, supervision: Supervision) -> Result<Exit> {
         Lift { budget: info.rule.clone(), by_amount, who, started_by: starter(), by }
     });
     let approvers = kept.approvers().to_vec();
-    let held_back = here.ledger()?.map(|ledger| ledger.held_back(&info.id)).transpose()?.flatten();
+    let held_back = here.ledger()?.map(|ledger| ledger.runs().held_back(&info.id)).transpose()?.flatten();
     let (accepts, extend) = (args.accept_policy, args.extend.clone());
     let earlier = Earlier { held_back, info, lift, accepts, approvers, extend, who, by, token };
     let shown = Shown { quiet: args.quiet, json: args.json.clone() };
@@ -226,9 +226,9 @@ fn which(here: &Here<'_>) -> Result<Error> {
     let mut hints = Vec::new();
     let ended = |info: &RunInfo| match info.outcome.as_deref() {
         Some(outcome) => matches!(outcome, "stopped" | "killed" | "lost"),
-        None => !ledger.lives(info, here.alive),
+        None => !ledger.runs().lives(info, here.alive),
     };
-    for info in ledger.runs(&RunFilter { limit: Some(LOOKED_THROUGH), ..RunFilter::default() })? {
+    for info in ledger.runs().list(&RunFilter { limit: Some(LOOKED_THROUGH), ..RunFilter::default() })? {
         if hints.len() < NAMED
             && ended(&info)
             && let Next::Command(command) = next(&ledger, &info, here)?
@@ -253,17 +253,17 @@ const LOOKED_THROUGH: u32 = 50;
 fn find(here: &Here<'_>, prefix: &str, quiet: bool) -> Result<(RunInfo, Kept)> {
     let nothing = || Error::new(format!("there is no run `{prefix}`")).hint("`govern runs` lists them");
     let ledger = here.ledger()?.ok_or_else(nothing)?;
-    let found = ledger.find_run(prefix)?;
-    if found.outcome.is_none() && ledger.lives(&found, here.alive) {
+    let found = ledger.runs().find(prefix)?;
+    if found.outcome.is_none() && ledger.runs().lives(&found, here.alive) {
         return Err(is_taken(LedgerError::Claimed { run: found.id, by: found.process }));
     }
     let own = process::own_identity().ok_or_else(|| Error::new("govern cannot tell its own process from /proc"))?;
     let mut ledger = Ledger::open(&here.state_folder()?)?;
     let kept = |ledger: &Ledger| Kept::of(ledger, &found.id)?.map_err(|why| cannot(&found.id, why));
     kept(&ledger)?;
-    let cut_off = ledger.cut_off(Some(&found.id), here.alive)?;
+    let cut_off = ledger.runs().cut_off(Some(&found.id), here.alive)?;
     // From here on nobody else goes on with it; who was quicker may have, and ended since.
-    let info = ledger.claim(&found.id, own, here.alive).map_err(is_taken)?;
+    let info = claim(&mut ledger, &found.id, own, here.alive).map_err(is_taken)?;
     let kept = kept(&ledger)?;
     for told in told(&cut_off).iter().filter(|_| !quiet) {
         let agent = told.agent.as_ref().map_or("", AgentName::as_str);

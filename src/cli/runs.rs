@@ -61,16 +61,16 @@ pub fn run(args: &RunsArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit
 pub(super) fn list(ledger: &Ledger, wanted: RunFilter, zone: Tz, here: &Here<'_>) -> Result<RunList> {
     // One more than is shown says whether there are more.
     let limit = wanted.limit.map(|limit| limit.saturating_add(1));
-    let mut infos = ledger.runs(&RunFilter { limit, ..wanted })?;
+    let mut infos = ledger.runs().list(&RunFilter { limit, ..wanted })?;
     let shown = wanted.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let more = infos.len() > shown;
     infos.truncate(shown);
     let mut totals = spent(ledger, &infos.iter().map(|info| &info.id).collect::<Vec<_>>())?;
-    for unobserved in ledger.unobserved(&Filter::default(), here.alive)? {
+    for unobserved in ledger.runs().unobserved(&Filter::default(), here.alive)? {
         totals.entry(unobserved.run).or_default().unobserved = true;
     }
     let rows = infos.into_iter().map(|info| ListedRun {
-        alive: info.outcome.is_none() && ledger.lives(&info, here.alive),
+        alive: info.outcome.is_none() && ledger.runs().lives(&info, here.alive),
         totals: totals.remove(&info.id).unwrap_or_default(),
         info,
     });
@@ -82,7 +82,9 @@ fn spent(ledger: &Ledger, runs: &[&RunId]) -> Result<HashMap<RunId, Totals>> {
     let mut totals: HashMap<RunId, Totals> = HashMap::new();
     for run in runs {
         let total = totals.entry((*run).clone()).or_default();
-        ledger.each_slice(&SliceQuery { run: Some(run), ..SliceQuery::default() }, |slice| total.add_slice(&slice))?;
+        ledger
+            .sums()
+            .each_slice(&SliceQuery { run: Some(run), ..SliceQuery::default() }, |slice| total.add_slice(&slice))?;
     }
     Ok(totals)
 }

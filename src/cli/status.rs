@@ -100,7 +100,7 @@ pub(super) fn look(here: &Here<'_>, now: Timestamp) -> Result<StatusReport> {
     let Some(ledger) = here.ledger()? else {
         return Ok(StatusReport { at: now, runs: Vec::new(), resumes: Vec::new() });
     };
-    let live = ledger.live_runs(here.alive)?;
+    let live = ledger.runs().live(here.alive)?;
     let state = here.state_folder()?;
     let sockets = match state_folder::socket_folder(&state) {
         // A ledger that can only be read: where no folder can be made nobody listens in it.
@@ -117,7 +117,7 @@ pub(super) fn look(here: &Here<'_>, now: Timestamp) -> Result<StatusReport> {
         };
         let asked = live.agents.iter().find_map(|agent| agent.approval);
         // One that was changed by hand, or that the ledger has no more, is answered by nobody.
-        let kept = asked.and_then(|id| ledger.approval(id).ok()).and_then(|asked| asked.may);
+        let kept = asked.and_then(|id| ledger.questions().find(id).ok()).and_then(|asked| asked.may);
         let may = kept.unwrap_or_else(|| MayAnswer::named(live.approvers.clone()));
         runs.push(RunStatus { info, source, live, may });
     }
@@ -159,19 +159,19 @@ fn ask(sockets: &Path, run: &RunInfo) -> Answer {
 /// How a run stands as far as the ledger can tell: what its agents spent, who is asked about, who is paused.
 fn recorded(ledger: &Ledger, run: &RunInfo, now: Timestamp) -> Result<Live> {
     let mut agents: Vec<LiveAgent> = Vec::new();
-    for thread in ledger.threads(&run.id)? {
+    for thread in ledger.runs().threads(&run.id)? {
         if let Some(name) = thread.agent.filter(|name| !agents.iter().any(|agent| agent.agent == *name)) {
             agents.push(unheard(name, run));
         }
     }
-    ledger.responses(&Filter { run: Some(run.id.clone()), ..Filter::default() }, |response| {
+    ledger.responses().each(&Filter { run: Some(run.id.clone()), ..Filter::default() }, |response| {
         count(&mut agents, run, &response, now);
     })?;
-    let pause = ledger.pause_of(&run.id)?;
+    let pause = ledger.runs().pause_of(&run.id)?;
     let mut asked = Vec::new();
-    for question in ledger.approvals(true)? {
+    for question in ledger.questions().all(true)? {
         // It may be another run's, whose answer this one waits for, too.
-        let joined = question.run != run.id && ledger.waiting_for(question.id)?.contains(&run.id);
+        let joined = question.run != run.id && ledger.questions().waiting_for(question.id)?.contains(&run.id);
         if joined || question.run == run.id {
             asked.push((question, joined));
         }

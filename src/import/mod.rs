@@ -82,9 +82,9 @@ pub struct Terms<'a> {
 /// A place that cannot be read, or a ledger that cannot be written: what was written before stays, and another import
 /// goes on from there. A folder or a file inside that cannot be read is only told.
 pub fn import(ledger: &mut Ledger, places: &[PathBuf], terms: Terms<'_>) -> Result<Imported, ImportError> {
-    let mut known = if terms.again { HashMap::new() } else { ledger.file_marks()? };
+    let mut known = if terms.again { HashMap::new() } else { ledger.history().file_marks()? };
     // What was read is in no chain: a mark alone does not keep a session out whose responses the ledger lacks.
-    let counted = ledger.threads_with_responses()?;
+    let counted = ledger.history().threads_with_responses()?;
     known.retain(|path, _| name_of(path).is_none_or(|name| counted.contains(&name.thread)));
     let Plan { files, unchanged, index, unreadable } = Plan::of(places, &known)?;
     let families = Families::new(Files::Index(&index));

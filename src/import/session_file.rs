@@ -61,9 +61,9 @@ pub fn import_session(
 ) -> Result<(), ImportError> {
     let Some(file) = planned(file)? else { return Ok(()) };
     let found = &file.found;
-    let mark = ledger.file_mark(&found.path)?;
+    let mark = ledger.history().file_mark(&found.path)?;
     if mark.is_some_and(|mark| mark.is_of(found.identity, found.size, found.modified))
-        && name_of(&found.path).map_or(Ok(true), |name| ledger.has_responses_of(&name.thread))?
+        && name_of(&found.path).map_or(Ok(true), |name| ledger.history().has_responses_of(&name.thread))?
     {
         return Ok(());
     }

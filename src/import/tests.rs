@@ -69,7 +69,7 @@ fn import_with(ledger: &mut Ledger, place: &Path, readers: usize) -> Imported {
 
 fn responses(ledger: &Ledger) -> Vec<Response> {
     let mut found = Vec::new();
-    ledger.responses(&Filter::default(), |response| found.push(response)).unwrap();
+    ledger.responses().each(&Filter::default(), |response| found.push(response)).unwrap();
     found
 }
 
@@ -112,16 +112,16 @@ fn every_fixture_comes_to_what_was_served_however_often_it_is_imported() {
         let first = import_with(&mut ledger, &folder, 2);
         assert_eq!(rows(&responses(&ledger)), wanted, "{name}");
         assert_eq!(first.new, wanted.iter().map(|row| row.responses).sum::<u64>(), "{name}");
-        assert_eq!(ledger.skipped_lines(&Filter::default()).unwrap(), expected.skipped_lines, "{name}");
+        assert_eq!(ledger.responses().skipped_lines(&Filter::default()).unwrap(), expected.skipped_lines, "{name}");
         let again = import_with(&mut ledger, &folder, 2);
         // Of a session without a response of its own nothing but its mark says that it was read.
-        let counted = ledger.threads_with_responses().unwrap();
-        let marks = ledger.file_marks().unwrap();
+        let counted = ledger.history().threads_with_responses().unwrap();
+        let marks = ledger.history().file_marks().unwrap();
         let unproved = |path: &&PathBuf| name_of(path).is_some_and(|name| !counted.contains(&name.thread));
         let unproved = marks.keys().filter(unproved).count() as u64;
         let unchanged = first.files - unproved;
         assert_eq!((again.files, again.new, again.unchanged), (unproved, 0, unchanged), "{name}");
-        assert!(matches!(ledger.verify().unwrap(), Verified::Intact { .. }), "{name}");
+        assert!(matches!(ledger.audit().verify().unwrap(), Verified::Intact { .. }), "{name}");
     }
 }
 
@@ -131,7 +131,7 @@ fn a_mark_that_somebody_has_made_up_hides_no_session_that_was_not_read() {
         let name = folder.file_name().unwrap().display();
         let mut read = Ledger::in_memory().unwrap();
         import_with(&mut read, &folder, 2);
-        let marks = read.file_marks().unwrap();
+        let marks = read.history().file_marks().unwrap();
         let mut forged = Ledger::in_memory().unwrap();
         let now = crate::clock::now();
         forged
@@ -187,7 +187,7 @@ fn a_thread_that_goes_on_in_two_copies_counts_what_each_copy_has_of_its_own() {
         }
         let tokens: u64 = responses(&ledger).iter().map(|response| response.tokens.input).sum();
         assert_eq!(tokens, 3_200);
-        assert!(matches!(ledger.verify().unwrap(), Verified::Intact { .. }));
+        assert!(matches!(ledger.audit().verify().unwrap(), Verified::Intact { .. }));
     }
 }
 
@@ -229,7 +229,7 @@ fn a_fixture_comes_to_the_same_session_by_session_in_any_order() {
             let mut seen = std::collections::HashSet::new();
             read.retain(|response| seen.insert((response.thread.clone(), response.key.clone())));
             assert_eq!(rows(&read), wanted, "{name}");
-            assert!(matches!(ledger.verify().unwrap(), Verified::Intact { .. }), "{name}");
+            assert!(matches!(ledger.audit().verify().unwrap(), Verified::Intact { .. }), "{name}");
         }
     }
 }
@@ -249,7 +249,7 @@ fn totals_by_thread_model_and_day_are_one_sum() {
         let piece: Option<crate::ledger::Piece<'_>> = if piece { Some(&day) } else { None };
         let query = crate::ledger::SliceQuery { by_thread, piece, ..Default::default() };
         let mut sum = Sum::default();
-        ledger.slices(&query).unwrap().iter().for_each(|slice| sum.add(&slice.sum));
+        ledger.sums().slices(&query).unwrap().iter().for_each(|slice| sum.add(&slice.sum));
         assert_eq!(sum, all);
     }
 }
@@ -403,7 +403,7 @@ proptest! {
             responses
         };
         prop_assert_eq!(sorted(responses(&ledger)), sorted(responses(&whole)));
-        let verified = ledger.verify().unwrap();
+        let verified = ledger.audit().verify().unwrap();
         prop_assert!(matches!(verified, Verified::Intact { .. }), "{:?}", verified);
     }
 }
@@ -469,7 +469,7 @@ fn a_stamp_in_the_future_counts_when_it_is_recorded_and_is_remembered() {
     }
     let at = responses(&ledger)[0].at.timestamp_millis();
     assert!((before.timestamp_millis()..=crate::clock::now().timestamp_millis()).contains(&at));
-    let (stamp, many) = ledger.stamped_ahead().unwrap().unwrap();
+    let (stamp, many) = ledger.history().stamped_ahead().unwrap().unwrap();
     assert_eq!((stamp.to_rfc3339(), many), ("2999-01-01T00:00:00+00:00".to_owned(), 1));
-    assert!(matches!(ledger.verify().unwrap(), Verified::Intact { .. }));
+    assert!(matches!(ledger.audit().verify().unwrap(), Verified::Intact { .. }));
 }

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::model::RunId;
 
+use super::LedgerError;
 use super::attributed::Corrected;
 use super::audit_failure::{Checked, Stop, broken};
 use super::audit_run::{self, Run, Seen};
@@ -19,7 +20,6 @@ use super::rows::extension::{self, ExtensionRow};
 use super::rows::usage::{SELECT, Stored};
 use super::schema;
 use super::usage::confirmed::Confirmed;
-use super::{Ledger, LedgerError};
 
 /// What an audit found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +63,13 @@ pub struct Head {
     pub hash: Hash,
 }
 
-impl Ledger {
+/// Whether what is written was changed by somebody else.
+#[derive(Clone, Copy, Debug)]
+pub struct Audit<'a> {
+    pub(super) conn: &'a Connection,
+}
+
+impl Audit<'_> {
     /// Recomputes every hash and compares everything with what the chains say, all as of one moment.
     pub fn verify(&self) -> Result<Verified, LedgerError> {
         let tx = self.conn.unchecked_transaction()?;
@@ -76,7 +82,7 @@ impl Ledger {
 
     /// The last link. Kept elsewhere, it shows whether the ledger was rewritten as a whole.
     pub fn head(&self) -> Result<Head, LedgerError> {
-        head(&self.conn)
+        head(self.conn)
     }
 
     /// The hash of the `n`th link, to compare with a head that was kept; `None` if there are fewer.

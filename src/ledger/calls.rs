@@ -7,14 +7,14 @@ use rusqlite::{Connection, params};
 use crate::model::event::{EventKind, ToolVerdict};
 use crate::model::{Attribution, Billing, Dimension, Event, Source, Timestamp};
 
+use super::LedgerError;
 use super::rollup::DAY;
 use super::series::Series;
-use super::sums::Names;
+use super::sums::{Names, Sums};
 use super::usage::{number_series, number_thread};
 use super::values::json;
 use super::values::{at_least, before};
 use super::window_sums::{self, Part};
-use super::{Ledger, LedgerError, Turn};
 
 /// How many tool calls, by the values of the asked-for dimensions; `None` is "unknown".
 pub type CallsBy = Vec<(Vec<Option<String>>, i64)>;
@@ -34,17 +34,10 @@ pub struct CallQuery<'a> {
     pub until: Option<Timestamp>,
 }
 
-impl Ledger {
+impl Sums<'_> {
     /// Tool calls that hooks told of, refused ones included.
-    pub fn calls_by(&self, query: &CallQuery<'_>) -> Result<CallsBy, LedgerError> {
-        calls_by(&self.conn, query)
-    }
-}
-
-impl Turn<'_> {
-    /// Tool calls that hooks told of, refused ones and this transaction's included.
-    pub fn calls_by(&self, query: &CallQuery<'_>) -> Result<CallsBy, LedgerError> {
-        calls_by(self.tx, query)
+    pub fn calls(&self, query: &CallQuery<'_>) -> Result<CallsBy, LedgerError> {
+        calls_by(self.conn, query)
     }
 }
 

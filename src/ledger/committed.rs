@@ -157,18 +157,18 @@ mod tests {
         turn(&mut ledger, |turn| record(turn, of("r1")).unwrap());
         append(&mut ledger, &ended("r1"));
         assert_eq!(committed(&ledger).unwrap(), [of("r1")]);
-        assert!(matches!(ledger.verify().unwrap(), Verified::Intact { .. }));
+        assert!(matches!(ledger.audit().verify().unwrap(), Verified::Intact { .. }));
         let copy = "INSERT INTO links SELECT max(n) + 1, json_set(data, '$.committed.commits', null), hash FROM links";
         ledger.conn.execute(copy, []).unwrap();
         assert_eq!(committed(&ledger).unwrap(), [of("r1")], "one that follows from nothing was written by nobody");
-        assert!(matches!(ledger.verify().unwrap(), Verified::Broken { .. }));
+        assert!(matches!(ledger.audit().verify().unwrap(), Verified::Broken { .. }));
     }
 
     #[test]
     fn of_a_run_that_nobody_started_nothing_was_committed() {
         let mut ledger = Ledger::in_memory().unwrap();
         turn(&mut ledger, |turn| record(turn, of("r9")).unwrap());
-        assert!(matches!(ledger.verify().unwrap(), Verified::Broken { .. }));
+        assert!(matches!(ledger.audit().verify().unwrap(), Verified::Broken { .. }));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::model::{
 };
 
 use super::grants;
-use super::read::Filter;
+use super::responses::Filter;
 use super::rows::extension::{self, ExtensionRow};
 use super::sums::SliceQuery;
 use super::values::{at_least, before};
@@ -24,7 +24,7 @@ use super::{Ledger, LedgerError};
 /// The ledger cannot be read.
 pub fn exceptions(ledger: &Ledger, filter: &Filter, alive: &Alive<'_>) -> Result<Vec<Exception>, LedgerError> {
     let mut found = extensions(ledger)?;
-    found.extend(ledger.approvals(false)?.iter().filter_map(unanswered));
+    found.extend(ledger.questions().all(false)?.iter().filter_map(unanswered));
     found.extend(grants::grants(ledger)?.iter().map(granted));
     found.extend(decided(ledger, filter)?);
     found.extend(unobserved(ledger, filter, alive)?);
@@ -198,7 +198,7 @@ fn of_decision(event: &Event, decision: &Decision, kind: ExceptionKind, seq: i64
 /// Agents of which part, or all, of what they spent could not be seen: each once a run.
 fn unobserved(ledger: &Ledger, filter: &Filter, alive: &Alive<'_>) -> Result<Vec<Exception>, LedgerError> {
     let mut found: BTreeMap<(RunId, AgentName), Exception> = BTreeMap::new();
-    for one in ledger.unobserved(filter, alive)? {
+    for one in ledger.runs().unobserved(filter, alive)? {
         found.entry((one.run.clone(), one.agent.clone())).or_insert_with(|| Exception {
             id: ExceptionId::new(format!("unobserved-{}-{}", one.run, one.agent)),
             at: one.at,
@@ -222,7 +222,7 @@ fn unpriced(ledger: &Ledger, filter: &Filter) -> Result<Vec<Exception>, LedgerEr
     let (since, until) = (filter.since, filter.until);
     let query = SliceQuery { run: filter.run.as_ref(), since, until, by_run: true, ..SliceQuery::default() };
     let mut sums: BTreeMap<(Option<RunId>, Option<String>), u64> = BTreeMap::new();
-    ledger.each_slice(&query, |slice| {
+    ledger.sums().each_slice(&query, |slice| {
         if slice.sum.unpriced > 0 {
             let model = slice.get(&Dimension::Model).map(str::to_owned);
             let sum = sums.entry((slice.run, model)).or_default();
@@ -232,7 +232,7 @@ fn unpriced(ledger: &Ledger, filter: &Filter) -> Result<Vec<Exception>, LedgerEr
     let mut found = Vec::new();
     for ((run, model), responses) in sums {
         let of_run = Filter { run: run.clone(), ..filter.clone() };
-        let Some((_, last)) = ledger.span(&of_run)? else { continue };
+        let Some((_, last)) = ledger.sums().span(&of_run)? else { continue };
         let (place, model) = (run.as_ref().map_or("imported", RunId::as_str), model.as_deref().unwrap_or("unknown"));
         let responses = if responses == 1 { "1 response".to_owned() } else { format!("{responses} responses") };
         found.push(Exception {
@@ -302,7 +302,7 @@ mod tests {
         let mut ledger = Ledger::in_memory().unwrap();
         govern(&mut ledger, "r1");
         turn(&mut ledger, |turn| extend(turn, "r1", &key("team=web"), 2_000_000_000, Some("the release"), None));
-        turn(&mut ledger, |turn| turn.extend(&key("team=web"), 9, "nobody", None, None).unwrap());
+        turn(&mut ledger, |turn| turn.budgets().extend(&key("team=web"), 9, "nobody", None, None).unwrap());
         let found = exceptions(&ledger, &Filter::default(), &|_| true).unwrap();
         let [only] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!((only.run.as_ref().unwrap().as_str(), only.amount.unwrap().nanos()), ("r1", 2_000_000_000));
@@ -316,8 +316,10 @@ mod tests {
         govern(&mut ledger, "r1");
         for (scope, state) in [("team=web", ApprovalState::Denied), ("team=infra", ApprovalState::Expired)] {
             turn(&mut ledger, |turn| {
-                let asked = turn.ask(&question(scope), &|_| true).unwrap();
-                turn.answer(asked.approval, state, Some(&Answer::Stop), "alice (cli)", Some("too much")).unwrap();
+                let asked = turn.questions().ask(&question(scope), &|_| true).unwrap();
+                turn.questions()
+                    .answer(asked.approval, state, Some(&Answer::Stop), "alice (cli)", Some("too much"))
+                    .unwrap();
             });
         }
         let mut found = ids(&ledger);

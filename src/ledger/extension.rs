@@ -5,17 +5,18 @@ use rusqlite::{Connection, params};
 use crate::model::event::GOVERNOR;
 use crate::model::{BudgetKey, Extension, Grant, RunId, Timestamp};
 
+use super::budgets::{Budgets, BudgetsMut};
 use super::chain::Link;
 use super::grants;
 use super::own_run::Seat;
 use super::rows::extension::{ExtensionRow, SELECT};
 use super::values::key_text;
-use super::{Ledger, LedgerError, Turn};
+use super::{LedgerError, Turn};
 
-impl Turn<'_> {
+impl BudgetsMut<'_, '_> {
     /// Lifts a budget's limit by an amount of its unit's smallest part, for all runs that share the key, until then or
     /// until its window ends. Who answers a question with an extension does both in one turn, and this only if
-    /// [`Turn::answer`] said `true`: several runs may wait for the one answer.
+    /// [`super::QuestionsMut::answer`] said `true`: several runs may wait for the one answer.
     pub fn extend(
         &mut self,
         key: &BudgetKey,
@@ -24,7 +25,8 @@ impl Turn<'_> {
         reason: Option<&str>,
         until: Option<Timestamp>,
     ) -> Result<Extension, LedgerError> {
-        let id: i64 = self.tx.query_row("SELECT coalesce(max(id), 0) + 1 FROM extensions", [], |row| row.get(0))?;
+        let id: i64 =
+            self.turn.tx.query_row("SELECT coalesce(max(id), 0) + 1 FROM extensions", [], |row| row.get(0))?;
         let row = ExtensionRow {
             id,
             key: key_text(key)?,
@@ -35,10 +37,10 @@ impl Turn<'_> {
             amount,
             by: by.to_owned(),
             reason: reason.map(str::to_owned),
-            at: self.now.timestamp_millis(),
+            at: self.turn.now.timestamp_millis(),
             until: until.map(|at| at.timestamp_millis()),
         };
-        self.tx.execute(
+        self.turn.tx.execute(
             "INSERT INTO extensions (id, key, budget, scope, window, unit, amount, by, reason, at, until)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             params![
@@ -46,58 +48,53 @@ impl Turn<'_> {
                 row.until
             ],
         )?;
-        if let Some(watch) = &mut self.watch {
+        if let Some(watch) = &mut self.turn.watch {
             watch.own_extension(id);
         }
-        self.link(&Link::Extension { at: self.now, extension: row.clone() })?;
+        self.turn.link(&Link::Extension { at: self.turn.now, extension: row.clone() })?;
         row.extension()
     }
 
     /// By how much a budget's limit is lifted now.
     pub fn extended(&self, key: &BudgetKey) -> Result<i64, LedgerError> {
         let sql = format!("{SELECT} WHERE key = ?1 AND (until IS NULL OR until > ?2)");
-        sum(self.tx, &sql, params![key_text(key)?, self.now.timestamp_millis()], &|id, run| self.is_by(id, run))
+        sum(self.turn.tx, &sql, params![key_text(key)?, self.turn.now.timestamp_millis()], &|id, run| {
+            is_by(self.turn, id, run)
+        })
     }
 
     /// By how much people's answers have lifted a budget's limit, since then: what the governor gives from a pool is no
     /// answer of anybody's.
     pub fn given(&self, key: &BudgetKey, since: Option<Timestamp>) -> Result<i64, LedgerError> {
-        given(self.tx, key, since)
+        given(self.turn.tx, key, since)
     }
 
     /// All grants, the oldest first. While this process supervises a run it counts what was there when it began, and what a
-    /// person has told it of since ([`Ledger::believe`]): its agents can write into the same file.
+    /// person has told it of since ([`super::Ledger::believe`]): its agents can write into the same file.
     pub fn grants(&self) -> Result<Vec<Grant>, LedgerError> {
-        let lives = self.seat.is_some_and(Seat::is_this_process);
-        let watch = self.watch.as_ref().filter(|_| lives);
+        let lives = self.turn.seat.is_some_and(Seat::is_this_process);
+        let watch = self.turn.watch.as_ref().filter(|_| lives);
         let known = |n: i64| watch.is_none_or(|watch| watch.believes_link(n));
-        Ok(grants::all(self.tx)?.into_iter().filter(|(n, _)| known(*n)).map(|(_, grant)| grant).collect())
-    }
-
-    /// An extension that a run's chain tells of was written by that run's supervisor. What this one tells of it has written
-    /// itself, while it lives.
-    pub(super) fn is_by(&self, id: i64, run: &RunId) -> bool {
-        let is_ours = self.seat.is_some_and(|seat| seat.is_this_process() && seat.run == *run);
-        !is_ours || self.watch.as_ref().is_none_or(|watch| watch.wrote_extension(id))
+        Ok(grants::all(self.turn.tx)?.into_iter().filter(|(n, _)| known(*n)).map(|(_, grant)| grant).collect())
     }
 }
 
-impl Ledger {
-    /// A person has told this process of a grant, by the number of its link.
-    pub fn believe(&mut self, link: i64) {
-        if let Some(watch) = &mut self.watch {
-            watch.told_link(link);
-        }
-    }
+/// An extension that a run's chain tells of was written by that run's supervisor. What this one tells of it has written
+/// itself, while it lives.
+pub(super) fn is_by(turn: &Turn<'_>, id: i64, run: &RunId) -> bool {
+    let is_ours = turn.seat.is_some_and(|seat| seat.is_this_process() && seat.run == *run);
+    !is_ours || turn.watch.as_ref().is_none_or(|watch| watch.wrote_extension(id))
+}
 
+impl Budgets<'_> {
     /// By how much people's answers have lifted a budget's limit, since then.
     pub fn given(&self, key: &BudgetKey, since: Option<Timestamp>) -> Result<i64, LedgerError> {
-        given(&self.conn, key, since)
+        given(self.conn, key, since)
     }
 
     /// By how much a budget's limit is lifted at a moment.
     pub fn extended(&self, key: &BudgetKey, at: Timestamp) -> Result<i64, LedgerError> {
-        extended(&self.conn, key, at)
+        extended(self.conn, key, at)
     }
 
     /// All extensions, the oldest first.

@@ -4,15 +4,16 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::model::{AgentName, Response, RunId};
 
+use super::LedgerError;
+use super::responses::Responses;
 use super::rows::usage::{SELECT, Stored};
 use super::series::SeriesBook;
-use super::{Ledger, LedgerError, Turn};
 
 /// So many of the last threads are looked through, and so many runs are enough.
 const THREADS: i64 = 2_000;
 const RUNS: usize = 20;
 
-impl Ledger {
+impl Responses<'_> {
     /// The first answers of the last runs of this agent in this project, the newest run first; `but` aside. Bounded: it
     /// reads no more of a large ledger than of a small one.
     pub fn first_answers(
@@ -21,19 +22,7 @@ impl Ledger {
         project: Option<&str>,
         but: &RunId,
     ) -> Result<Vec<Response>, LedgerError> {
-        first_answers(&self.conn, agent, project, but)
-    }
-}
-
-impl Turn<'_> {
-    /// As [`Ledger::first_answers`].
-    pub fn first_answers(
-        &self,
-        agent: &AgentName,
-        project: Option<&str>,
-        but: &RunId,
-    ) -> Result<Vec<Response>, LedgerError> {
-        first_answers(self.tx, agent, project, but)
+        first_answers(self.conn, agent, project, but)
     }
 }
 

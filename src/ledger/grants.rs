@@ -139,7 +139,7 @@ mod tests {
         let all = grants(&ledger).unwrap();
         assert_eq!(all.iter().map(|grant| grant.holds(at(0))).collect::<Vec<_>>(), [false, true]);
         assert!(!all[1].holds(at(60_000)), "until then, and not longer");
-        assert!(matches!(ledger.verify().unwrap(), Verified::Intact { .. }));
+        assert!(matches!(ledger.audit().verify().unwrap(), Verified::Intact { .. }));
     }
 
     #[test]
@@ -163,7 +163,7 @@ mod tests {
         });
         let (_, link) = turn(&mut person, |turn| give(turn, &new(7)).unwrap());
         let ids = |run: &mut Ledger| -> Vec<i64> {
-            turn(run, |turn| turn.grants().unwrap()).iter().map(|grant| grant.id).collect()
+            turn(run, |turn| turn.budgets().grants().unwrap()).iter().map(|grant| grant.id).collect()
         };
         assert_eq!(ids(&mut run), [1], "a row that somebody wrote beside it");
         run.believe(link);

@@ -99,7 +99,13 @@ pub struct Known {
     numbers: [Option<Numbers>; 3],
 }
 
-impl Ledger {
+/// What was imported, and from which files.
+#[derive(Clone, Copy, Debug)]
+pub struct History<'a> {
+    pub(super) conn: &'a Connection,
+}
+
+impl History<'_> {
     /// The session files that were imported, as they were.
     pub fn file_marks(&self) -> Result<HashMap<PathBuf, FileMark>, LedgerError> {
         let mut statement = self.conn.prepare(MARKS)?;
@@ -129,6 +135,17 @@ impl Ledger {
         Ok(found.map(|(_, mark)| mark))
     }
 
+    /// The latest stamp of an imported response that is counted when it was recorded, because its file says a day that
+    /// had not come, and how many there are.
+    pub fn stamped_ahead(&self) -> Result<Option<(Timestamp, u64)>, LedgerError> {
+        let (last, all): (Option<i64>, i64) =
+            self.conn
+                .query_row("SELECT max(stamp), count(*) FROM stamped", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        last.map(|last| Ok((moment(last)?, all.unsigned_abs()))).transpose()
+    }
+}
+
+impl Ledger {
     /// Writes a batch of history: all of it, or if `work` or the commit fails nothing. `now` is the time that the chain
     /// gets. Other governs wait meanwhile: keep batches short.
     pub fn import<R>(
@@ -313,17 +330,6 @@ fn governed(conn: &Connection, sockets: Option<&Path>, alive: &Alive<'_>) -> Res
         }
     }
     Ok(governed)
-}
-
-impl Ledger {
-    /// The latest stamp of an imported response that is counted when it was recorded, because its file says a day that
-    /// had not come, and how many there are.
-    pub fn stamped_ahead(&self) -> Result<Option<(Timestamp, u64)>, LedgerError> {
-        let (last, all): (Option<i64>, i64) =
-            self.conn
-                .query_row("SELECT max(stamp), count(*) FROM stamped", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        last.map(|last| Ok((moment(last)?, all.unsigned_abs()))).transpose()
-    }
 }
 
 /// Lines of imported files that could not be read. Files that a run has told of are not counted again.

@@ -2,21 +2,20 @@
 //!
 //! Any number of govern processes write at once. A supervising loop writes within [`Ledger::turn`], one immediate
 //! transaction an iteration: what it saw, what others wrote since ([`Turn::news`]), what it may spend of shared
-//! budgets ([`Turn::reserve`]) and what it is about to do become true together or not at all.
+//! budgets ([`BudgetsMut::reserve`]) and what it is about to do become true together or not at all.
 //!
 //! **What the chains show.** Each run's entries are chained; the ledger's own chain links starts, seals, questions,
-//! answers and extensions of all runs. [`Ledger::verify`] finds every change by someone who does not recompute all
+//! answers and extensions of all runs. [`Audit::verify`] finds every change by someone who does not recompute all
 //! later hashes, and every change to a sealed run by someone who does not recompute the ledger's chain as well. Who
-//! rewrites both is found only by a head ([`Ledger::head`]) that was kept elsewhere.
+//! rewrites both is found only by a head ([`Audit::head`]) that was kept elsewhere.
 //!
 //! What is written here is redacted by the caller before; prompts and answers of models never come here.
 
-mod approval;
 pub mod attributed;
 mod audit;
 mod audit_failure;
 mod audit_run;
-mod budget;
+mod budgets;
 mod calls;
 mod chain;
 pub mod committed;
@@ -30,6 +29,7 @@ mod first_responses;
 pub mod grants;
 mod hash;
 mod history;
+mod hooks;
 mod imported;
 mod log;
 mod moment;
@@ -38,22 +38,23 @@ pub mod outbox;
 mod own_run;
 mod provenance;
 pub mod prune;
-mod read;
+mod questions;
 mod read_position;
 pub mod reconciled;
 mod repriced;
+mod responses;
 mod resume_claim;
 pub mod reviews;
 mod rollup;
 mod rows;
+mod runs;
 pub mod runs_with_actions;
 mod schema;
 mod series;
-mod spawned;
 mod sqlite_files;
-mod standalone;
 pub mod state_folder;
 mod store;
+mod sub_agents;
 mod sums;
 #[cfg(test)]
 mod testing;
@@ -69,22 +70,26 @@ mod window_sums;
 mod work;
 pub mod wrapped_up;
 
-pub use approval::{Put, Question};
-pub use audit::{Head, Verified};
+pub use audit::{Audit, Head, Verified};
+pub use budgets::{Budgets, BudgetsMut};
 pub use calls::{CallQuery, CallsBy};
 pub use chain::HookChange;
 pub use error::LedgerError;
 pub use figures::{Counters, Decided, KeptName, Spends, Times, Used};
 pub use file_watch::Heard;
 pub use hash::Hash;
-pub use history::{Batch, FileMark, Governed, Known};
+pub use history::{Batch, FileMark, Governed, History, Known};
+pub use hooks::{Attended, Hooks, HooksMut, Pinned};
 pub use imported::{Origin, Past};
 pub use moment::Moment;
 pub use other_processes::News;
-pub use read::{Ended, Entry, Filter, HeldBack, RunFilter, RunState};
-pub use standalone::{Attended, Pinned};
+pub use questions::{Put, Question, Questions, QuestionsMut};
+pub use responses::{Filter, Responses};
+pub use resume_claim::claim;
+pub use runs::{Ended, Entry, HeldBack, RunFilter, RunState, Runs};
 pub use state_folder::state_home;
 pub use store::{Ledger, Patience};
-pub use sums::{Piece, SliceQuery, SumQuery, SumRow, SumsBy};
+pub use sub_agents::SubAgents;
+pub use sums::{Piece, SliceQuery, SumQuery, SumRow, Sums, SumsBy};
 pub use turn::{Appended, Turn};
 pub use usage::Holder;

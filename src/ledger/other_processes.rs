@@ -2,6 +2,8 @@
 
 use crate::model::{Approval, Extension, Response};
 
+use super::extension::is_by;
+use super::questions::is_answer;
 use super::read_position::Watch;
 use super::rows::approval::{self, ApprovalRow};
 use super::rows::extension::{self, ExtensionRow};
@@ -56,13 +58,13 @@ impl Turn<'_> {
         };
         self.watch = Some(since.clone().after(now));
         let many = latest.saturating_sub(since.usage()) > TOLD;
-        let responses = if many { Vec::new() } else { self.responses(&since)? };
+        let responses = if many { Vec::new() } else { self.new_responses(&since)? };
         let (extensions, mut forged) = self.extensions(&since)?;
         let approvals = self.approvals(&since, &mut forged)?;
         Ok(News { responses, many, extensions, approvals, forged })
     }
 
-    fn responses(&self, since: &Watch) -> Result<Vec<Response>, LedgerError> {
+    fn new_responses(&self, since: &Watch) -> Result<Vec<Response>, LedgerError> {
         let mut book = SeriesBook::default();
         let mut found = Vec::new();
         let mut statement = self.tx.prepare_cached(&format!("{} WHERE u.id > ?1 ORDER BY u.id", SELECT))?;
@@ -84,7 +86,7 @@ impl Turn<'_> {
         while let Some(row) = rows.next()? {
             let row = ExtensionRow::read(row)?;
             if !since.is_own_extension(row.id) {
-                match row.told_by(self.tx)?.filter(|run| self.is_by(row.id, run)) {
+                match row.told_by(self.tx)?.filter(|run| is_by(self, row.id, run)) {
                     Some(_) => found.push(row.extension()?),
                     None => forged.push(format!("extension {}", row.id)),
                 }
@@ -104,7 +106,7 @@ impl Turn<'_> {
             if !since.is_own_revision(revision) {
                 let sql = format!("{} WHERE a.id = ?1", approval::SELECT);
                 let row = self.tx.prepare_cached(&sql)?.query_row([id], ApprovalRow::read)?;
-                match self.is_answer(&row)? {
+                match is_answer(self, &row)? {
                     true => found.push(row.approval()?),
                     false => forged.push(format!("approval {id}")),
                 }

@@ -152,10 +152,10 @@ mod tests {
         assert_eq!(told.extensions.iter().map(|extension| extension.amount).collect::<Vec<_>>(), [5]);
         assert_eq!(told.forged, ["extension 2", "extension 3"]);
         assert!(turn(&mut a, |turn| turn.news().unwrap()).is_empty(), "once");
-        assert_eq!(turn(&mut a, |turn| turn.extended(&web).unwrap()), 5);
-        assert_eq!(a.extended(&web, at(0)).unwrap(), 5);
+        assert_eq!(turn(&mut a, |turn| turn.budgets().extended(&web).unwrap()), 5);
+        assert_eq!(a.budgets().extended(&web, at(0)).unwrap(), 5);
         b.conn.execute("UPDATE extensions SET amount = 900 WHERE id = 1", []).unwrap();
-        assert_eq!(a.extended(&web, at(0)).unwrap(), 0);
+        assert_eq!(a.budgets().extended(&web, at(0)).unwrap(), 0);
     }
 
     #[test]
@@ -167,18 +167,20 @@ mod tests {
         let mut hand = Ledger::open(dir.path()).unwrap();
         let (own, web) = (key("run=r1"), key("team=web"));
         // As a govern would write it, but that no supervisor tells of it.
-        turn(&mut hand, |turn| turn.extend(&own, 900, "alice (cli)", None, None).unwrap());
+        turn(&mut hand, |turn| turn.budgets().extend(&own, 900, "alice (cli)", None, None).unwrap());
         assert_eq!(turn(&mut ledger, |turn| turn.news().unwrap()).forged, ["extension 1"]);
-        assert_eq!(turn(&mut ledger, |turn| turn.extended(&own).unwrap()), 0);
-        assert_eq!(ledger.given(&own, None).unwrap(), 0);
-        let Verified::Broken { place, what } = ledger.verify().unwrap() else { panic!("{:?}", ledger.verify()) };
+        assert_eq!(turn(&mut ledger, |turn| turn.budgets().extended(&own).unwrap()), 0);
+        assert_eq!(ledger.budgets().given(&own, None).unwrap(), 0);
+        let Verified::Broken { place, what } = ledger.audit().verify().unwrap() else {
+            panic!("{:?}", ledger.audit().verify())
+        };
         assert_eq!((place.as_str(), what.as_str()), ("extension 1", "no run has written that it lifted this limit"));
         // What is one run's alone another one does not lift; what they share it does.
         govern(&mut hand, "r2");
         turn(&mut hand, |turn| extend(turn, "r2", &own, 800, None, None));
         turn(&mut hand, |turn| extend(turn, "r2", &web, 5, None, None));
-        assert_eq!(turn(&mut ledger, |turn| turn.extended(&own).unwrap()), 0);
-        assert_eq!(turn(&mut ledger, |turn| turn.extended(&web).unwrap()), 5);
+        assert_eq!(turn(&mut ledger, |turn| turn.budgets().extended(&own).unwrap()), 0);
+        assert_eq!(turn(&mut ledger, |turn| turn.budgets().extended(&web).unwrap()), 5);
     }
 
     #[test]
@@ -192,7 +194,7 @@ mod tests {
             extend(turn, "r1", &own, 3, None, None);
             turn.watch_from_now().unwrap();
             extend(turn, "r1", &own, 4, None, None);
-            turn.ask(&question("run=r1"), &|_| true).unwrap().approval
+            turn.questions().ask(&question("run=r1"), &|_| true).unwrap().approval
         });
         let mut hand = Ledger::open(dir.path()).unwrap();
         let yes = crate::model::Answer::Extend { amount: 9 };
@@ -203,8 +205,8 @@ mod tests {
         let told = turn(&mut ledger, |turn| turn.news().unwrap());
         assert_eq!(told.forged, ["extension 3".to_owned(), format!("approval {asked}")]);
         assert!(told.extensions.is_empty() && told.approvals.is_empty());
-        assert_eq!(turn(&mut ledger, |turn| turn.extended(&own).unwrap()), 7);
-        assert!(turn(&mut ledger, |turn| turn.last_answered(&own).unwrap()).is_none());
+        assert_eq!(turn(&mut ledger, |turn| turn.budgets().extended(&own).unwrap()), 7);
+        assert!(turn(&mut ledger, |turn| turn.questions().last_answered(&own).unwrap()).is_none());
     }
 
     #[test]
@@ -214,13 +216,17 @@ mod tests {
         govern(&mut a, "r1");
         let asked = turn(&mut a, |turn| {
             turn.watch_from_now().unwrap();
-            turn.ask(&question("team=web"), &|_| true).unwrap().approval
+            turn.questions().ask(&question("team=web"), &|_| true).unwrap().approval
         });
         let yes = crate::model::Answer::Extend { amount: 9 };
-        turn(&mut b, |turn| turn.answer(asked, ApprovalState::Approved, Some(&yes), "alice (cli)", None).unwrap());
+        turn(&mut b, |turn| {
+            turn.questions().answer(asked, ApprovalState::Approved, Some(&yes), "alice (cli)", None).unwrap()
+        });
         assert_eq!(turn(&mut a, |turn| turn.news().unwrap()).forged, [format!("approval {asked}")]);
-        assert!(turn(&mut a, |turn| turn.last_answered(&key("team=web")).unwrap()).is_none());
-        assert!(matches!(a.verify().unwrap(), Verified::Broken { place, .. } if place == format!("approval {asked}")));
+        assert!(turn(&mut a, |turn| turn.questions().last_answered(&key("team=web")).unwrap()).is_none());
+        assert!(
+            matches!(a.audit().verify().unwrap(), Verified::Broken { place, .. } if place == format!("approval {asked}"))
+        );
     }
 
     #[test]
@@ -230,7 +236,7 @@ mod tests {
         govern(&mut a, "r1");
         turn(&mut a, |turn| {
             turn.watch_from_now().unwrap();
-            turn.ask(&question("team=web"), &|_| true).unwrap()
+            turn.questions().ask(&question("team=web"), &|_| true).unwrap()
         });
         b.conn
             .execute(

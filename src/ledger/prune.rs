@@ -48,10 +48,10 @@ pub fn leftovers(
         let name = entry.file_name();
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
         let Some(run) = name.to_str().filter(|_| is_folder).map(RunId::new) else { continue };
-        if !ledger.is_over(&run, alive)? {
+        if !ledger.runs().is_over(&run, alive)? {
             continue;
         }
-        let Ok(info) = ledger.find_run(run.as_str()) else { continue };
+        let Ok(info) = ledger.runs().find(run.as_str()) else { continue };
         let (files, bytes, changed) = held(&entry.path()).map_err(unreachable)?;
         // Of a run whose govern was killed nobody wrote when: what it wrote last tells.
         let over = info.ended.unwrap_or(info.started).max(changed.unwrap_or(info.started));

@@ -10,7 +10,7 @@ use crate::model::{BillSubject, Billing, Money, ObservedPart, Reconciled, RunId,
 use super::chain::Link;
 use super::hash::Hash;
 use super::provenance::follows;
-use super::read::Filter;
+use super::responses::Filter;
 use super::series::SeriesBook;
 use super::values::{at_least, before};
 use super::{Ledger, LedgerError, Turn};
@@ -218,13 +218,13 @@ mod tests {
         let mut ledger = Ledger::in_memory().unwrap();
         let write = |ledger: &mut Ledger, all: &[Reconciled]| record(ledger, at(0), "alice (cli)", all).unwrap();
         assert_eq!(write(&mut ledger, &[of("t1", 3), of("t2", 1)]), 2);
-        let head = ledger.head().unwrap();
+        let head = ledger.audit().head().unwrap();
         assert_eq!(write(&mut ledger, &[of("t1", 3), of("t2", 1)]), 0, "twice");
-        assert_eq!(ledger.head().unwrap(), head);
+        assert_eq!(ledger.audit().head().unwrap(), head);
         assert_eq!(write(&mut ledger, &[of("t1", 4), of("t2", 1)]), 1);
         let known = reconciled(&ledger).unwrap();
         assert_eq!(known.into_values().collect::<Vec<_>>(), [of("t1", 4), of("t2", 1)]);
-        assert!(matches!(ledger.verify().unwrap(), Verified::Intact { .. }));
+        assert!(matches!(ledger.audit().verify().unwrap(), Verified::Intact { .. }));
     }
 
     #[test]
@@ -234,6 +234,6 @@ mod tests {
         let copy = "INSERT INTO links SELECT max(n) + 1, replace(data, '\"3.00\"', '\"0.00\"'), hash FROM links";
         ledger.conn.execute(copy, []).unwrap();
         assert_eq!(reconciled(&ledger).unwrap().into_values().collect::<Vec<_>>(), [of("t1", 3)]);
-        assert!(matches!(ledger.verify().unwrap(), Verified::Broken { .. }));
+        assert!(matches!(ledger.audit().verify().unwrap(), Verified::Broken { .. }));
     }
 }

@@ -4,7 +4,7 @@ use rusqlite::params;
 
 use crate::model::RunId;
 
-use super::read::Filter;
+use super::responses::Filter;
 use super::values::{at_least, before};
 use super::{Ledger, LedgerError};
 

@@ -11,12 +11,21 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::clock;
 use crate::model::{ProcessIdentity, RunId, Timestamp};
 
+use super::audit::Audit;
+use super::budgets::Budgets;
+use super::history::History;
+use super::hooks::Hooks;
 use super::log;
 use super::own_run::Seat;
+use super::questions::Questions;
 use super::read_position::Watch;
+use super::responses::Responses;
+use super::runs::Runs;
 use super::schema::{self, Shape};
 use super::sqlite_files::{Beside, LOG_LIMIT};
 use super::state_folder::{self, LEDGER_FILE};
+use super::sub_agents::SubAgents;
+use super::sums::Sums;
 use super::turn::Late;
 use super::values::moment;
 use super::{LedgerError, Turn};
@@ -218,6 +227,58 @@ impl Ledger {
         let (seat, watch, sockets) = (self.seat.clone(), self.watch.clone(), self.sockets.clone());
         let tx = self.transaction()?;
         work(&mut Turn { tx: &tx, now, seat: seat.as_ref(), watch, late: Late::No, sockets: sockets.as_deref() })
+    }
+
+    /// Runs, their threads and their chains.
+    pub fn runs(&self) -> Runs<'_> {
+        Runs { conn: &self.conn, sockets: self.sockets() }
+    }
+
+    /// Responses, in the order of their time.
+    pub fn responses(&self) -> Responses<'_> {
+        Responses { conn: &self.conn }
+    }
+
+    /// Sums of what was spent.
+    pub fn sums(&self) -> Sums<'_> {
+        Sums { conn: &self.conn }
+    }
+
+    /// Sub-agents of runs and threads.
+    pub fn sub_agents(&self) -> SubAgents<'_> {
+        SubAgents { conn: &self.conn }
+    }
+
+    /// Questions as they were written down.
+    pub fn questions(&self) -> Questions<'_> {
+        Questions { conn: &self.conn, sockets: self.sockets() }
+    }
+
+    /// What shared budgets hold.
+    pub fn budgets(&self) -> Budgets<'_> {
+        Budgets { conn: &self.conn, sockets: self.sockets() }
+    }
+
+    /// What hooks that have no supervisor have left.
+    pub fn hooks(&self) -> Hooks<'_> {
+        Hooks { conn: &self.conn }
+    }
+
+    /// What was imported, and from which files.
+    pub fn history(&self) -> History<'_> {
+        History { conn: &self.conn }
+    }
+
+    /// Whether what is written was changed by somebody else.
+    pub fn audit(&self) -> Audit<'_> {
+        Audit { conn: &self.conn }
+    }
+
+    /// A person has told this process of a grant, by the number of its link.
+    pub fn believe(&mut self, link: i64) {
+        if let Some(watch) = &mut self.watch {
+            watch.told_link(link);
+        }
     }
 
     /// A transaction that writes, in the file that is at its path.

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, params};
 
-use crate::model::{Dimension, Response, RunId, Slice, Sum, ThreadId, Timestamp};
+use crate::model::{Dimension, RunId, Slice, Sum, ThreadId, Timestamp};
 
-use super::read::Filter;
-use super::rows::usage::{SELECT, Stored};
+use super::LedgerError;
+use super::responses::Filter;
 use super::series::SeriesBook;
 use super::values::{at_least, before, moment, work_class};
 use super::window_sums::{self, Part, Parts, Scope};
-use super::{Ledger, LedgerError, Turn};
 
 /// Tells the start of the piece of time (a day, a month in some zone) that a quarter of an hour belongs to, by the
 /// start of that quarter. A piece begins and ends on quarters of UTC, and goes on without a gap.
@@ -67,20 +66,26 @@ pub struct SumRow {
 /// Sums by the values of the asked-for dimensions.
 pub type SumsBy = Vec<(Vec<Option<String>>, Sum)>;
 
-impl Ledger {
+/// Sums of what was spent, what this turn has written and imported history included.
+#[derive(Clone, Copy, Debug)]
+pub struct Sums<'a> {
+    pub(super) conn: &'a Connection,
+}
+
+impl Sums<'_> {
     /// Sums in the order of time, then values.
-    pub fn sums(&self, query: &SumQuery<'_>) -> Result<Vec<SumRow>, LedgerError> {
-        sums(&self.conn, query)
+    pub fn rows(&self, query: &SumQuery<'_>) -> Result<Vec<SumRow>, LedgerError> {
+        sums(self.conn, query)
     }
 
     /// Sums of a window `[start, end)`, imported history included.
-    pub fn sums_by(
+    pub fn by(
         &self,
         dims: &[Dimension],
         start: Option<Timestamp>,
         end: Option<Timestamp>,
     ) -> Result<SumsBy, LedgerError> {
-        sums_by(&self.conn, dims, start, end)
+        sums_by(self.conn, dims, start, end)
     }
 
     /// All spend by origin, and by run, thread and piece of time where asked: what reports are made of. In the order
@@ -93,7 +98,7 @@ impl Ledger {
 
     /// The same, one by one: there may be as many as there are threads.
     pub fn each_slice(&self, query: &SliceQuery<'_>, mut each: impl FnMut(Slice)) -> Result<(), LedgerError> {
-        let run = query.run.map(|run| window_sums::run_no(&self.conn, run.as_str())).transpose()?;
+        let run = query.run.map(|run| window_sums::run_no(self.conn, run.as_str())).transpose()?;
         let run = match run {
             Some(None) => return Ok(()),
             found => found.flatten(),
@@ -108,9 +113,9 @@ impl Ledger {
             by_work: query.by_work,
             piece: query.piece,
         };
-        let mut found: Vec<(Part, Sum)> = window_sums::collect(&self.conn, &scope)?.into_iter().collect();
+        let mut found: Vec<(Part, Sum)> = window_sums::collect(self.conn, &scope)?.into_iter().collect();
         found.sort_unstable_by_key(|(part, _)| *part);
-        let mut names = Names::new(&self.conn);
+        let mut names = Names::new(self.conn);
         found.into_iter().try_for_each(|(part, sum)| {
             each(names.slice(part, sum, query.piece.is_some())?);
             Ok(())
@@ -138,34 +143,6 @@ impl Ledger {
         first.zip(last).map(|(first, last)| Ok((moment(first)?, moment(last)?))).transpose()
     }
 
-    /// The responses whose tokens are inferred, in the order of their time.
-    pub fn estimates(&self, filter: &Filter, mut each: impl FnMut(Response)) -> Result<(), LedgerError> {
-        let run = filter.run.as_ref().map(RunId::as_str);
-        let sql = format!(
-            "{} WHERE u.guess IS NOT NULL AND u.at >= ?1 AND u.at < ?2 AND (?3 IS NULL OR r.id = ?3) ORDER BY u.at, u.id",
-            SELECT
-        );
-        let mut statement = self.conn.prepare_cached(&sql)?;
-        let mut rows = statement.query(params![at_least(filter.since), before(filter.until), run])?;
-        let mut book = SeriesBook::default();
-        while let Some(row) = rows.next()? {
-            each(Stored::read(row)?.response(&self.conn, &mut book)?);
-        }
-        Ok(())
-    }
-}
-
-impl Turn<'_> {
-    /// Sums of a window `[start, end)`, this transaction's and imported history included.
-    pub fn sums_by(
-        &self,
-        dims: &[Dimension],
-        start: Option<Timestamp>,
-        end: Option<Timestamp>,
-    ) -> Result<SumsBy, LedgerError> {
-        sums_by(self.tx, dims, start, end)
-    }
-
     /// What a budget's scope, given as dimensions with their values (`None`: unknown), has spent in a window.
     pub fn spent(
         &self,
@@ -179,10 +156,10 @@ impl Turn<'_> {
             scope.iter().find(|(dimension, _)| dimension == wanted).and_then(|(_, value)| value.as_deref())
         };
         let query = SumQuery { dims: &dims, since: start, until: end, ..SumQuery::default() };
-        let Some(narrow) = narrow(self.tx, &query, named(&Dimension::Run), named(&Dimension::Thread))? else {
+        let Some(narrow) = narrow(self.conn, &query, named(&Dimension::Run), named(&Dimension::Thread))? else {
             return Ok(Sum::default());
         };
-        let rows = named_rows(self.tx, &query, window_sums::collect(self.tx, &narrow)?)?;
+        let rows = named_rows(self.conn, &query, window_sums::collect(self.conn, &narrow)?)?;
         Ok(rows.into_iter().find(|row| row.values == values).map(|row| row.sum).unwrap_or_default())
     }
 }

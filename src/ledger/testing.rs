@@ -141,7 +141,7 @@ pub(super) fn told(ledger: &mut Ledger) {
             append(ledger, &answered(response(run, &thread, &format!("resp_{n}"))));
         }
         append(ledger, &decided(run));
-        let asked = turn(ledger, |turn| turn.ask(&question("team=web"), &|_| true).unwrap().approval);
+        let asked = turn(ledger, |turn| turn.questions().ask(&question("team=web"), &|_| true).unwrap().approval);
         let kind = EventKind::Asked {
             approval: asked,
             budget: Some("teams".into()),
@@ -153,7 +153,9 @@ pub(super) fn told(ledger: &mut Ledger) {
         let answer = Answer::Extend { amount: 2_000_000_000 };
         turn(ledger, |turn| {
             let reason = Some("release day");
-            assert!(turn.answer(asked, ApprovalState::Approved, Some(&answer), "alice (cli)", reason).unwrap());
+            assert!(
+                turn.questions().answer(asked, ApprovalState::Approved, Some(&answer), "alice (cli)", reason).unwrap()
+            );
             let (by, reason) = ("alice (cli)".into(), reason.map(str::to_owned));
             turn.append(&event(run, EventKind::Answered { approval: asked, answer, by, reason })).unwrap();
             extend(turn, run, &key("team=web"), 2_000_000_000, Some("release day"), None);
@@ -166,7 +168,7 @@ pub(super) fn told(ledger: &mut Ledger) {
 /// Somebody answers, as the supervisor of `r1` writes it down; `false` if somebody else has before.
 pub(super) fn answer(turn: &mut Turn<'_>, id: ApprovalId, answer: &Answer, by: &str, reason: Option<&str>) -> bool {
     let state = if answer.is_yes() { ApprovalState::Approved } else { ApprovalState::Denied };
-    let first = turn.answer(id, state, Some(answer), by, reason).unwrap();
+    let first = turn.questions().answer(id, state, Some(answer), by, reason).unwrap();
     if first {
         let (answer, reason) = (answer.clone(), reason.map(str::to_owned));
         turn.append(&event("r1", EventKind::Answered { approval: id, answer, by: by.into(), reason })).unwrap();
@@ -192,7 +194,7 @@ pub(super) fn extend(
         reason: reason.map(str::to_owned),
     };
     turn.append(&event(run, kind)).unwrap();
-    turn.extend(key, amount, "alice (cli)", reason, until).unwrap();
+    turn.budgets().extend(key, amount, "alice (cli)", reason, until).unwrap();
 }
 
 /// The run goes on, then.

@@ -81,7 +81,7 @@ pub fn steps<E: From<LedgerError>>(
         };
         let (run, seq, data, hash) = get().map_err(failed)?;
         let seq = seq.unsigned_abs();
-        let event = ledger.event(&RunId::new(run), seq, &data, &mut book)?;
+        let event = ledger.responses().event(&RunId::new(run), seq, &data, &mut book)?;
         let asked =
             query.since.is_none_or(|since| since <= event.at) && query.until.is_none_or(|until| event.at < until);
         if asked {
@@ -106,7 +106,7 @@ pub fn last(ledger: &Ledger, run: &RunId, most: u32) -> Result<Vec<Step>, Ledger
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let (seq, data): (i64, String) = (row.get(0)?, row.get(1)?);
-        let event = ledger.event(run, seq.unsigned_abs(), &data, &mut book)?;
+        let event = ledger.responses().event(run, seq.unsigned_abs(), &data, &mut book)?;
         found.push(Step { seq: seq.unsigned_abs(), event, data, hash: row.get(2)? });
     }
     Ok(found)

@@ -8,13 +8,20 @@ use crate::model::event::EventKind;
 use crate::model::{Event, ResponseKey, RunId, ThreadId, Timestamp, WorkClass};
 
 use super::LedgerError;
+use super::budgets::BudgetsMut;
 use super::calls;
 use super::chain::{self, HookChange, Link, ResponseEntry, ResponseKind};
 use super::figures;
 use super::hash::Hash;
+use super::hooks::HooksMut;
 use super::own_run::Seat;
+use super::questions::QuestionsMut;
 use super::read_position::Watch;
+use super::responses::Responses;
 use super::rows::thread::ThreadRow;
+use super::runs::Runs;
+use super::sub_agents::SubAgents;
+use super::sums::Sums;
 use super::usage::{self, Holder, Inserted};
 use super::values::{count, json};
 use super::work::{self, ClassSource};
@@ -54,7 +61,42 @@ pub struct Appended {
     pub holder: Option<Holder>,
 }
 
-impl Turn<'_> {
+impl<'a> Turn<'a> {
+    /// Runs as they stand in this turn.
+    pub fn runs(&self) -> Runs<'_> {
+        Runs { conn: self.tx, sockets: self.sockets }
+    }
+
+    /// Responses, this turn's included.
+    pub fn responses(&self) -> Responses<'_> {
+        Responses { conn: self.tx }
+    }
+
+    /// Sums of what was spent, this turn's included.
+    pub fn sums(&self) -> Sums<'_> {
+        Sums { conn: self.tx }
+    }
+
+    /// Sub-agents of runs and threads.
+    pub fn sub_agents(&self) -> SubAgents<'_> {
+        SubAgents { conn: self.tx }
+    }
+
+    /// Questions: put, answered and withdrawn.
+    pub fn questions(&mut self) -> QuestionsMut<'_, 'a> {
+        QuestionsMut { turn: self }
+    }
+
+    /// What shared budgets hold, to change it.
+    pub fn budgets(&mut self) -> BudgetsMut<'_, 'a> {
+        BudgetsMut { turn: self }
+    }
+
+    /// What hooks that have no supervisor leave to one another.
+    pub fn hooks(&mut self) -> HooksMut<'_, 'a> {
+        HooksMut { turn: self }
+    }
+
     /// Adds an event to its run's chain, and what follows from it: the run's row, a thread's, a response's usage, the
     /// seal. A response that the ledger has, by `(thread, key)`, is not added again.
     ///

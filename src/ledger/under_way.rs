@@ -5,8 +5,9 @@ use rusqlite::{Connection, params};
 use crate::model::event::EventKind;
 use crate::model::{AgentName, Alive, Event, Money, ProcessIdentity, RunId, RunProcess, UnderWay};
 
+use super::runs::Runs;
 use super::values::moment;
-use super::{Ledger, LedgerError, Turn};
+use super::{LedgerError, Turn};
 
 impl Turn<'_> {
     /// Replaces what is under way of an agent of this run; of no request it removes it. After the run's end nothing is.
@@ -44,14 +45,14 @@ impl Turn<'_> {
     }
 }
 
-impl Ledger {
+impl Runs<'_> {
     /// What runs whose govern is no longer `alive`, and which were not sealed, have left under way: as their chains will
     /// tell it when they go on. Of one run, or of all.
     pub fn cut_off(&self, run: Option<&RunId>, alive: &Alive<'_>) -> Result<Vec<Event>, LedgerError> {
-        let left = left(&self.conn, run)?.into_iter();
+        let left = left(self.conn, run)?.into_iter();
         Ok(left
             .filter(|(event, process)| {
-                !alive(&RunProcess { run: &event.run, process: *process, sockets: self.sockets() })
+                !alive(&RunProcess { run: &event.run, process: *process, sockets: self.sockets })
             })
             .map(|(event, _)| event)
             .collect())

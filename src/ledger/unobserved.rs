@@ -5,10 +5,11 @@ use rusqlite::params;
 use crate::model::event::UNOBSERVED;
 use crate::model::{Alive, Attribution, Event, RunId, Unobserved};
 
-use super::read::Filter;
-use super::{Ledger, LedgerError};
+use super::LedgerError;
+use super::responses::Filter;
+use super::runs::Runs;
 
-impl Ledger {
+impl Runs<'_> {
     /// The agents of which part, or all, of what they spent could not be seen, in the order in which that was recorded;
     /// each as often as it was found. Last those whose govern is no longer `alive`, and left requests under way.
     pub fn unobserved(&self, filter: &Filter, alive: &Alive<'_>) -> Result<Vec<Unobserved>, LedgerError> {
@@ -28,7 +29,7 @@ impl Ledger {
             found.extend(within(filter, event, attribution));
         }
         for event in self.cut_off(filter.run.as_ref(), alive)? {
-            let attribution = self.find_run(event.run.as_str())?.attribution;
+            let attribution = self.find(event.run.as_str())?.attribution;
             found.extend(within(filter, event, attribution));
         }
         Ok(found)

@@ -24,7 +24,7 @@ pub(super) fn before<'a>(
 ) -> Result<Before> {
     let mut before = if goes_on { of_its_own(ledger, run)? } else { Before::default() };
     for (name, attribution) in agents {
-        let firsts = ledger.first_answers(name, attribution.project.as_deref(), run)?;
+        let firsts = ledger.responses().first_answers(name, attribution.project.as_deref(), run)?;
         before.firsts.insert(name.clone(), firsts);
     }
     Ok(before)
@@ -33,13 +33,13 @@ pub(super) fn before<'a>(
 /// What a run that goes on did before.
 fn of_its_own(ledger: &Ledger, run: &RunId) -> Result<Before> {
     let mut last = VecDeque::new();
-    ledger.responses(&Filter { run: Some(run.clone()), ..Filter::default() }, |response| {
+    ledger.responses().each(&Filter { run: Some(run.clone()), ..Filter::default() }, |response| {
         if last.len() == RECENT {
             last.pop_front();
         }
         last.push_back(response);
     })?;
-    let events: Vec<Event> = ledger.events(run)?.into_iter().map(|entry| entry.event).collect();
+    let events: Vec<Event> = ledger.runs().events(run)?.into_iter().map(|entry| entry.event).collect();
     // A run that was killed with its govern was active until the last that is known of it, as far as can be told.
     let active = events.last().map(|last| active_time::active(&events, last.at, None)).unwrap_or_default();
     Ok(Before { responses: last.into(), active, firsts: BTreeMap::new(), unanswered: unanswered(&events) })

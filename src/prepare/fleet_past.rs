@@ -33,7 +33,7 @@ impl Past {
     /// Read from the run's chain.
     pub(super) fn of(ledger: &Ledger, run: &RunId) -> Result<Self> {
         let mut agents: BTreeMap<AgentName, Came> = BTreeMap::new();
-        for entry in ledger.events(run)? {
+        for entry in ledger.runs().events(run)? {
             if let Some(agent) = entry.event.agent {
                 agents.entry(agent).or_default().note(entry.event.kind);
             }

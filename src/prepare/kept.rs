@@ -108,7 +108,7 @@ impl Kept {
         ledger: &Ledger,
         run: &RunId,
     ) -> std::result::Result<std::result::Result<Self, &'static str>, LedgerError> {
-        let Some(text) = ledger.command_of(run)? else { return Ok(Err(NOT_KEPT)) };
+        let Some(text) = ledger.runs().command_of(run)? else { return Ok(Err(NOT_KEPT)) };
         if let Ok(kept) = serde_json::from_str::<ResumableFleet>(&text) {
             return Ok(Ok(Self::Fleet(kept)));
         }
@@ -174,7 +174,7 @@ pub(crate) fn approvers(ledger: &Ledger, run: &RunId) -> Result<Vec<String>> {
 
 /// What the run's own `--budget` flags limit, as far as the ledger keeps them.
 pub(crate) fn flag_policy(ledger: &Ledger, run: &RunId) -> Result<Option<Policy>> {
-    let kept = ledger.command_of(run)?.and_then(|text| serde_json::from_str::<Resumable>(&text).ok());
+    let kept = ledger.runs().command_of(run)?.and_then(|text| serde_json::from_str::<Resumable>(&text).ok());
     kept.map(|kept| Ok(join_with(Vec::new(), kept.rules.flags()?, false)?.policy)).transpose()
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn next(ledger: &Ledger, info: &RunInfo, here: &Here<'_>) -> Result<N
     };
     let accepts = policy.as_ref().is_some_and(|policy| policy.digest != info.policy);
     let command = command(&info.id, extend.as_deref(), accepts);
-    let decides = extend.is_some() || accepts || ledger.held_back(&info.id)?.is_some();
+    let decides = extend.is_some() || accepts || ledger.runs().held_back(&info.id)?.is_some();
     let refused = |policy: &Policy| permission::judge(&policy.approvals, &at_terminal(), &starter(), None).is_err();
     match policy.filter(|policy| decides && refused(policy)) {
         Some(policy) => Ok(Next::Others { command, who: others(policy.approvals) }),
@@ -118,7 +118,7 @@ pub(super) fn given(info: &RunInfo, policy: &Policy, budget: &Arc<Budget>, here:
     }
     let account = Account::place(budget, policy.timezone, here.now, value);
     let (Some(account), Some(ledger)) = (account, here.ledger()?) else { return Ok(0) };
-    Ok(ledger.given(&account.key, account.answered_since())?)
+    Ok(ledger.budgets().given(&account.key, account.answered_since())?)
 }
 
 /// The command line.
@@ -130,7 +130,7 @@ pub(super) fn command(run: &RunId, extend: Option<&str>, accepts_policy: bool) -
 
 /// What the run's end says of the limit that ended it, or that it waited at; the outer `None`: it has not ended, and waits at none.
 pub(crate) fn last_end(ledger: &Ledger, run: &RunId) -> Result<Option<Option<Lifts>>> {
-    let last = ledger.events(run)?.into_iter().next_back();
+    let last = ledger.runs().events(run)?.into_iter().next_back();
     match last.map(|entry| entry.event.kind) {
         Some(EventKind::RunEnded { lifts, .. }) => Ok(Some(lifts)),
         _ => Ok(waited_at(ledger, run)?.map(Some)),
@@ -140,7 +140,7 @@ pub(crate) fn last_end(ledger: &Ledger, run: &RunId) -> Result<Option<Option<Lif
 /// The limit that a run waited at when its govern was killed: what its last question would have lifted it by. A window
 /// may have begun anew since, and then nothing need be lifted.
 fn waited_at(ledger: &Ledger, run: &RunId) -> Result<Option<Lifts>> {
-    let last = ledger.approvals(false)?.into_iter().rfind(|approval| approval.run == *run);
+    let last = ledger.questions().all(false)?.into_iter().rfind(|approval| approval.run == *run);
     let open = |approval: &Approval| {
         let state = matches!(approval.state, ApprovalState::Pending | ApprovalState::Withdrawn);
         state && approval.about == Subject::Limit && approval.window.is_none() && approval.extend.amount > 0

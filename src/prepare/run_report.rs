@@ -37,17 +37,19 @@ pub(crate) fn events_told(ledger: &Ledger, run: &RunId, here: &Here<'_>) -> Resu
         }
         _ => true,
     };
-    let recorded = ledger.events(run)?.into_iter().map(|entry| entry.event).filter(|event| shows(event));
-    Ok(recorded.chain(ledger.cut_off(Some(run), here.alive)?).collect())
+    let recorded = ledger.runs().events(run)?.into_iter().map(|entry| entry.event).filter(|event| shows(event));
+    Ok(recorded.chain(ledger.runs().cut_off(Some(run), here.alive)?).collect())
 }
 
 /// A run as its end showed it, from what was recorded.
 pub(crate) fn of_run(ledger: &Ledger, mut info: RunInfo, here: &Here<'_>, zone: Tz) -> Result<RunReport> {
     let mut spend = RunTally::default();
-    ledger.responses(&Filter { run: Some(info.id.clone()), ..Filter::default() }, |response| spend.add(&response))?;
-    let threads = ledger.threads(&info.id)?;
+    ledger
+        .responses()
+        .each(&Filter { run: Some(info.id.clone()), ..Filter::default() }, |response| spend.add(&response))?;
+    let threads = ledger.runs().threads(&info.id)?;
     let events = events_told(ledger, &info.id, here)?;
-    if info.outcome.is_none() && !ledger.lives(&info, here.alive) {
+    if info.outcome.is_none() && !ledger.runs().lives(&info, here.alive) {
         info.outcome = Some("lost".to_owned());
     }
     let goes_on = match info.outcome.as_deref() {

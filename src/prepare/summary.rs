@@ -66,7 +66,7 @@ pub(super) fn show(outcome: &Outcome, parts: &Parts, quiet: bool, file: Option<&
 fn report_of(outcome: &Outcome, parts: &Parts) -> Result<Option<RunReport>> {
     let Some(ledger) = &outcome.ledger else { return Ok(None) };
     let here = here()?;
-    let info = ledger.find_run(parts.run.as_str())?;
+    let info = ledger.runs().find(parts.run.as_str())?;
     let mut report = of_run(ledger, info, &here, parts.zone)?;
     report.stands(&outcome.budgets);
     report.sub_agents.clone_from(&outcome.sub_agents);

@@ -48,7 +48,7 @@ pub(super) fn carry_out(
 /// The folder of sockets, without those that killed governs have left there.
 pub(super) fn sockets(state: &Path, ledger: &Ledger) -> Result<PathBuf> {
     let folder = state_folder::socket_folder(state)?;
-    socket::sweep(&folder, &|run| ledger.is_over(run, &lives).unwrap_or(false));
+    socket::sweep(&folder, &|run| ledger.runs().is_over(run, &lives).unwrap_or(false));
     Ok(folder)
 }
 

@@ -79,7 +79,7 @@ impl Serving {
         };
         let Some(asked) = notice.question.clone() else { return Ok(()) };
         let id = ApprovalId(asked.id);
-        if self.ledger.approval(id)?.state != ApprovalState::Pending {
+        if self.ledger.questions().find(id)?.state != ApprovalState::Pending {
             return self.too_late(click, &notice, &asked);
         }
         let Some(Ok(slack)) = self.sender.slack.clone() else { return Ok(()) };
@@ -101,8 +101,8 @@ impl Serving {
             Wants::Hour => Wish::Allow { seconds: Some(HOUR) },
             Wants::Run => Wish::Allow { seconds: None },
         };
-        let waiting = self.ledger.waiting_for(id)?;
-        let found = waiting.iter().map(|run| self.ledger.find_run(run.as_str()));
+        let waiting = self.ledger.questions().waiting_for(id)?;
+        let found = waiting.iter().map(|run| self.ledger.runs().find(run.as_str()));
         let runs: Vec<RunInfo> = found.collect::<std::result::Result<_, _>>()?;
         let sockets = self.sockets.clone();
         self.answering.spawn(async move {
@@ -133,7 +133,7 @@ impl Serving {
         said: &std::result::Result<String, String>,
     ) -> std::result::Result<(), LedgerError> {
         let Some(asked) = &notice.question else { return Ok(()) };
-        let is_pending = self.ledger.approval(ApprovalId(asked.id))?.state == ApprovalState::Pending;
+        let is_pending = self.ledger.questions().find(ApprovalId(asked.id))?.state == ApprovalState::Pending;
         match said {
             // The message is rewritten for all to see.
             Ok(_) if !is_pending => {}

@@ -44,17 +44,17 @@ impl Errand {
         let asked = notice.as_ref().ok().filter(|notice| notice.kind == NoticeKind::Question);
         let approval = asked.and_then(|notice| notice.question.as_ref()).map(|question| ApprovalId(question.id));
         let asks = match approval {
-            Some(approval) if ledger.approval(approval)?.state == ApprovalState::Pending => {
-                let runs = ledger.waiting_for(approval)?;
-                let runs = runs.iter().map(|run| ledger.find_run(run.as_str())).collect::<Result<_, _>>()?;
+            Some(approval) if ledger.questions().find(approval)?.state == ApprovalState::Pending => {
+                let runs = ledger.questions().waiting_for(approval)?;
+                let runs = runs.iter().map(|run| ledger.runs().find(run.as_str())).collect::<Result<_, _>>()?;
                 Some(Asks { approval: Some(approval), runs, sockets, is_own: sender.is_own })
             }
             Some(_) | None => None,
         };
-        let run = notice.as_ref().ok().and_then(|notice| ledger.find_run(notice.run.as_deref()?).ok());
+        let run = notice.as_ref().ok().and_then(|notice| ledger.runs().find(notice.run.as_deref()?).ok());
         let kind = notice.as_ref().ok().map(|notice| notice.kind);
         let asks = match &run {
-            Some(run) if kind == Some(NoticeKind::Pause) && ledger.pause_of(&run.id)?.is_some() => {
+            Some(run) if kind == Some(NoticeKind::Pause) && ledger.runs().pause_of(&run.id)?.is_some() => {
                 Some(Asks { approval: None, runs: vec![run.clone()], sockets: of_pause, is_own: sender.is_own })
             }
             _ => asks,

@@ -257,7 +257,7 @@ impl Serving {
         }
         let needed = !self.lane.is_empty()
             || outbox::next_due(&self.ledger, clock::now())?.is_some()
-            || !self.ledger.live_runs(&self.sender.alive)?.is_empty();
+            || !self.ledger.runs().live(&self.sender.alive)?.is_empty();
         if needed {
             self.busy = clock::monotonic();
         }
@@ -367,8 +367,8 @@ impl Serving {
         self.looked = Some(now);
         self.learn();
         let alive = self.sender.alive;
-        if self.ledger.approvals(true)?.len() != self.ledger.questions(true, &alive)?.len() {
-            self.ledger.turn(clock::now(), |turn| turn.clear_dead(&alive))?;
+        if self.ledger.questions().all(true)?.len() != self.ledger.questions().standing(true, &alive)?.len() {
+            self.ledger.turn(clock::now(), |turn| turn.questions().clear_dead(&alive))?;
             let _own = ring(&self.sockets, Ring::News);
         }
         Ok(())

@@ -133,7 +133,7 @@ fn may_click(sender: &Sender, asked: &NoticeQuestion) -> bool {
 
 /// The answer with its amount, where there is one.
 pub(super) fn did(ledger: &Ledger, asked: &NoticeQuestion) -> Option<String> {
-    let approval = ledger.approval(ApprovalId(asked.id)).ok()?;
+    let approval = ledger.questions().find(ApprovalId(asked.id)).ok()?;
     let answer = approval.answer.as_ref()?;
     Some(answer_text(answer, approval.extend.unit, approval.about))
 }

@@ -62,7 +62,7 @@ pub(super) fn keep(
     (kept, left): (bool, bool),
 ) -> Result<(), LedgerError> {
     let runs = governor.agent(&call.agent).is_some_and(|agent| agent.state == State::Running);
-    let moves = runs && !kept && !turn.is_asking(&call.run)?;
+    let moves = runs && !kept && !turn.questions().is_asking(&call.run)?;
     let rests = left || matches!(call.event, HookEvent::Stop | HookEvent::SubagentStop);
     let ends = call.event == HookEvent::SessionEnd;
     change(turn, call, |beside, worked| {
@@ -71,7 +71,7 @@ pub(super) fn keep(
 }
 
 fn change(turn: &mut Turn<'_>, call: &Call, work: impl FnOnce(bool, &mut Worked)) -> Result<(), LedgerError> {
-    let mut threads = known(&turn.attended(&call.run)?)?;
+    let mut threads = known(&turn.hooks().attended(&call.run)?)?;
     let beside = goes_on_beside(&threads, call);
     let Some(worked) = keeper(&mut threads, call) else { return Ok(()) };
     work(beside, worked);
@@ -89,7 +89,7 @@ pub(super) fn is_limited(policy: &Policy) -> bool {
 /// # Errors
 /// Where the ledger fails.
 pub fn active(ledger: &Ledger, run: &RunId) -> Result<Option<BTreeMap<AgentName, Duration>>, LedgerError> {
-    let threads = known(&ledger.attended(run)?)?;
+    let threads = known(&ledger.hooks().attended(run)?)?;
     let Some(worked) = threads.iter().find_map(|(_, known)| known.worked.as_ref()) else { return Ok(None) };
     let mut spans = worked.spans();
     if let Some(since) = worked.since.as_ref().filter(|since| process::alive(since.codex)) {

@@ -91,7 +91,7 @@ impl Alone<'_> {
             self.ledger.turn(clock::now(), |turn| {
                 // Its run may be over by now.
                 turn.adds_late();
-                turn.leave(approval, &lives).map(drop)
+                turn.questions().leave(approval, &lives).map(drop)
             })?;
         }
         Ok(())
@@ -107,12 +107,12 @@ impl Alone<'_> {
             Ok(Said::Done(what)) => return Ok(Reply::Done { what }),
             Err(not) => return Ok(refused(not)),
         };
-        let what = given.what(self.ledger.pause_of(&self.call.run)?.as_ref());
+        let what = given.what(self.ledger.runs().pause_of(&self.call.run)?.as_ref());
         let by = match self.people.agree(&given, &self.governor) {
             Agreed::By(by) => by,
             Agreed::NotYet(what) => {
                 let by = self.governor.policy().approvals.by(&given.who);
-                self.ledger.turn(clock::now(), |turn| turn.vote(given.approval, &by))?;
+                self.ledger.turn(clock::now(), |turn| turn.questions().vote(given.approval, &by))?;
                 return Ok(Reply::Done { what });
             }
             Agreed::Not(not) => return Ok(refused(not)),

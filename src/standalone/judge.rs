@@ -43,7 +43,7 @@ impl Alone<'_> {
         let mut perform = Vec::new();
         let Self { ledger, governor, tier, asks_first, late, .. } = self;
         let work = |turn: &mut Turn<'_>| {
-            let state = turn.run_state(&call.run)?;
+            let state = turn.runs().state(&call.run)?;
             let place = Place::of(call, state, now.wall);
             match place {
                 Place::Over(over) => return Ok(Turned { kept: Some(Kept::Over(over)), ..Turned::default() }),
@@ -111,7 +111,7 @@ impl Alone<'_> {
         let mut perform = Vec::new();
         let turned = ledger.turn(clock::now(), |turn| {
             // Another hook may have ended the session while this one was held.
-            if let Some(over) = Over::while_held(call, turn.run_state(&call.run)?) {
+            if let Some(over) = Over::while_held(call, turn.runs().state(&call.run)?) {
                 return Ok(Turned { kept: Some(Kept::Over(over)), ..Turned::default() });
             }
             let news = turn.news()?;
@@ -265,13 +265,13 @@ impl Alone<'_> {
             _ => self.ruled(),
         };
         self.ledger.turn(clock::now(), |turn| {
-            if turn.run_state(run)? != RunState::Open(*codex) {
+            if turn.runs().state(run)? != RunState::Open(*codex) {
                 return Ok(());
             }
             // No hook sees with which code its Codex ends.
             let kind = EventKind::RunEnded { outcome: outcome.to_owned(), code: None, rule, lifts };
             turn.append(&Event { at: clock::now(), run: run.clone(), agent: None, kind })?;
-            turn.withdraw_for(run)?;
+            turn.questions().withdraw_for(run)?;
             Ok(())
         })
     }
@@ -336,18 +336,18 @@ fn asks(
 }
 
 /// What keeps the session from what this hook is about.
-fn kept(turn: &Turn<'_>, call: &Call) -> Result<Option<Kept>, LedgerError> {
+fn kept(turn: &mut Turn<'_>, call: &Call) -> Result<Option<Kept>, LedgerError> {
     if !call.event.gates() && call.event != HookEvent::UserPromptSubmit {
         return Ok(None);
     }
-    if let Some((brake, braked)) = turn.brake_of(&call.run)? {
+    if let Some((brake, braked)) = turn.runs().brake_of(&call.run)? {
         return Ok(Some(Kept::Braked(brake, braked)));
     }
     if let Some(stops) = session::stops(turn, call)? {
         return Ok(Some(Kept::Stops(stops)));
     }
     // Requests wait with whatever of the session waits already.
-    Ok((session::spends(call.event) && turn.is_asking(&call.run)?).then_some(Kept::Asks))
+    Ok((session::spends(call.event) && turn.questions().is_asking(&call.run)?).then_some(Kept::Asks))
 }
 
 /// The session as the governor joins it.
@@ -382,7 +382,7 @@ fn joined(
     });
     let mut imported = Vec::new();
     for (thread, _) in stood.threads.iter().filter(|(_, known)| known.imported) {
-        imported.extend(turn.imported_of(thread)?);
+        imported.extend(turn.responses().imported_of(thread)?);
     }
     // They count as if this run had recorded them.
     for response in &mut imported {
@@ -391,10 +391,10 @@ fn joined(
     imported.retain(|old| !stood.news.iter().any(|new| (&new.thread, &new.key) == (&old.thread, &old.key)));
     let unknown = stood.threads.iter().all(|(_, known)| known.recent.is_empty());
     let project = call.attribution.project.as_deref();
-    let firsts = if unknown { turn.first_answers(&call.agent, project, &call.run)? } else { Vec::new() };
+    let firsts = if unknown { turn.responses().first_answers(&call.agent, project, &call.run)? } else { Vec::new() };
     let since =
         pace.and_then(|span| chrono::TimeDelta::from_std(span).ok()).and_then(|span| now.checked_sub_signed(span));
-    let mut paced = since.map(|since| turn.responses_since(&call.run, since)).transpose()?.unwrap_or_default();
+    let mut paced = since.map(|since| turn.responses().since(&call.run, since)).transpose()?.unwrap_or_default();
     paced.sort_by_key(|response| response.at);
     Ok(Joined {
         agent: call.agent.clone(),

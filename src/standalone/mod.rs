@@ -325,7 +325,7 @@ impl<'a> Alone<'a> {
         if let (HookOutcome::Stop { .. }, Some(asked)) = (&told, self.governor.waits_for_answer(&self.call.agent)) {
             self.ledger.turn(clock::now(), |turn| {
                 turn.adds_late();
-                turn.leave(asked, &lives).map(drop)
+                turn.questions().leave(asked, &lives).map(drop)
             })?;
         }
         if let HookOutcome::Stop { because, kill, asks_first, again: false } = &told {

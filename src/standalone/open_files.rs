@@ -142,7 +142,7 @@ pub fn read_unlimited(
     let Some(mut found) = written.find(thread, name, None).map_err(failed)? else { return Ok(None) };
     let mut how = written.alteration(Some(&mut found), None).map_err(failed)?;
     let cut = || {
-        let read = ledger.file_mark(&found.name).ok().flatten()?;
+        let read = ledger.history().file_mark(&found.name).ok().flatten()?;
         let now = found.file.fingerprint().ok()?;
         // What was read before this Codex began, its user may have changed since.
         let began = i64::try_from(process::age(codex)?.as_nanos())

@@ -63,7 +63,7 @@ pub(super) fn known(turn: &[crate::ledger::Attended]) -> Result<Vec<(ThreadId, S
 /// waited for.
 pub(super) fn read(call: &Call, ledger: &Ledger) -> Result<Reading, Error> {
     let own = call.input.thread();
-    let known = known(&ledger.attended(&call.run)?)?;
+    let known = known(&ledger.hooks().attended(&call.run)?)?;
     // What an earlier Codex left may have been changed since: its user may do that.
     let live: Vec<&(ThreadId, Standing)> = known.iter().filter(|(_, known)| known.codex == call.codex).collect();
     let fingerprints: Vec<&Fingerprint> = live.iter().filter_map(|(_, known)| known.file.as_ref()).collect();
@@ -177,7 +177,7 @@ pub(super) struct Stood {
 /// What this run has not counted of what a file tells from its beginning once more. A response without a name is known
 /// by its place, and another place may hold it now.
 fn not_counted(turn: &Turn<'_>, call: &Call, told: &[Response]) -> Result<Vec<Response>, LedgerError> {
-    let mut counted = turn.responses_since(&call.run, Timestamp::UNIX_EPOCH)?;
+    let mut counted = turn.responses().since(&call.run, Timestamp::UNIX_EPOCH)?;
     let mut news = told.to_vec();
     news.retain(|new| {
         let same = |old: &Response| old.thread == new.thread && old.key == new.key;
@@ -300,8 +300,8 @@ impl Stood {
 /// Puts what was read to what is known. Another hook may have read further meanwhile, and recorded it.
 ///
 /// What another Codex has gone on with stays its own where this hook comes `late`.
-pub(super) fn stand(turn: &Turn<'_>, call: &Call, reading: &Reading, late: bool) -> Result<Stood, LedgerError> {
-    let threads = known(&turn.attended(&call.run)?)?;
+pub(super) fn stand(turn: &mut Turn<'_>, call: &Call, reading: &Reading, late: bool) -> Result<Stood, LedgerError> {
+    let threads = known(&turn.hooks().attended(&call.run)?)?;
     let mut stood = Stood { threads, news: Vec::new(), seen: Vec::new(), altered: Vec::new(), ran: Vec::new() };
     let own = call.input.thread();
     if call.input.has_no_file() && !stood.threads.iter().any(|(thread, _)| *thread == own) {
@@ -393,13 +393,13 @@ pub(super) fn keep(turn: &mut Turn<'_>, call: &Call, stood: &Stood) -> Result<()
 pub(super) fn write(turn: &mut Turn<'_>, thread: &ThreadId, standing: &Standing) -> Result<(), LedgerError> {
     let data = serde_json::to_string(standing)
         .map_err(|error| LedgerError::unreadable(format!("what is known of thread {thread}: {error}")))?;
-    turn.attend(thread, &data)
+    turn.hooks().attend(thread, &data)
 }
 
 /// Remembers that a request of this hook's thread is let through.
 pub(super) fn pass(turn: &mut Turn<'_>, call: &Call) -> Result<(), LedgerError> {
     let own = call.input.thread();
-    let found = known(&turn.attended(&call.run)?)?.into_iter().find(|(thread, _)| *thread == own);
+    let found = known(&turn.hooks().attended(&call.run)?)?.into_iter().find(|(thread, _)| *thread == own);
     let path = || call.input.session_file().unwrap_or(std::path::Path::new("")).to_owned();
     let mut standing = found.map_or_else(|| Standing::new(path(), call.codex), |(_, standing)| standing);
     // Its first request may come before it has a file.
@@ -420,7 +420,7 @@ pub(super) fn keep_bars(turn: &mut Turn<'_>, call: &Call, bars: &[(ThreadId, Bar
     if bars.is_empty() {
         return Ok(());
     }
-    for (thread, mut standing) in known(&turn.attended(&call.run)?)? {
+    for (thread, mut standing) in known(&turn.hooks().attended(&call.run)?)? {
         let Some((_, bar)) = bars.iter().find(|(barred, _)| *barred == thread) else { continue };
         let mut now = bar.clone();
         if let Some(before) = standing.barred.take_if(|before| before.because == now.because) {
@@ -434,7 +434,7 @@ pub(super) fn keep_bars(turn: &mut Turn<'_>, call: &Call, bars: &[(ThreadId, Bar
 /// Remembers what this hook cannot show on Codex's screen.
 pub(super) fn leave_unsaid(turn: &mut Turn<'_>, call: &Call, texts: Vec<String>) -> Result<(), LedgerError> {
     let own = call.input.thread();
-    let found = known(&turn.attended(&call.run)?)?.into_iter().find(|(thread, _)| *thread == own);
+    let found = known(&turn.hooks().attended(&call.run)?)?.into_iter().find(|(thread, _)| *thread == own);
     let Some((_, mut standing)) = found else { return Ok(()) };
     standing.unsaid.extend(texts);
     write(turn, &own, &standing)
@@ -443,7 +443,7 @@ pub(super) fn leave_unsaid(turn: &mut Turn<'_>, call: &Call, texts: Vec<String>)
 /// Remembers that a tool of this hook's thread was refused to stop its Codex.
 pub(super) fn will_stop(turn: &mut Turn<'_>, call: &Call, stops: Stops) -> Result<(), LedgerError> {
     let own = call.input.thread();
-    let found = known(&turn.attended(&call.run)?)?.into_iter().find(|(thread, _)| *thread == own);
+    let found = known(&turn.hooks().attended(&call.run)?)?.into_iter().find(|(thread, _)| *thread == own);
     let path = || call.input.session_file().unwrap_or(std::path::Path::new("")).to_owned();
     let standing = found.map_or_else(|| Standing::new(path(), call.codex), |(_, standing)| standing);
     match standing.codex == call.codex {
@@ -453,14 +453,14 @@ pub(super) fn will_stop(turn: &mut Turn<'_>, call: &Call, stops: Stops) -> Resul
 }
 
 /// The stop that hooks of this Codex have left to the next one.
-pub(super) fn stops(turn: &Turn<'_>, call: &Call) -> Result<Option<Stops>, LedgerError> {
-    let threads = known(&turn.attended(&call.run)?)?;
+pub(super) fn stops(turn: &mut Turn<'_>, call: &Call) -> Result<Option<Stops>, LedgerError> {
+    let threads = known(&turn.hooks().attended(&call.run)?)?;
     Ok(threads.into_iter().filter(|(_, known)| known.codex == call.codex).find_map(|(_, known)| known.stops))
 }
 
 /// Remembers that something went past the gate, for as long as this Codex lives.
 pub(super) fn break_with(turn: &mut Turn<'_>, call: &Call, because: &str) -> Result<(), LedgerError> {
-    for (thread, standing) in known(&turn.attended(&call.run)?)? {
+    for (thread, standing) in known(&turn.hooks().attended(&call.run)?)? {
         if thread == call.input.thread() {
             write(turn, &thread, &Standing { broken: Some(because.to_owned()), ..standing })?;
         }
@@ -567,11 +567,11 @@ pub(super) fn open(turn: &mut Turn<'_>, call: &Call, state: RunState) -> Result<
     for (agent, kind) in [(None, begins), (Some(call.agent.clone()), started)] {
         turn.append(&Event { at: clock::now(), run: call.run.clone(), agent, kind })?;
     }
-    turn.pin(call.repository.as_ref().map(|(path, text)| (path.as_path(), text.as_str())), &call.policies)
+    turn.hooks().pin(call.repository.as_ref().map(|(path, text)| (path.as_path(), text.as_str())), &call.policies)
 }
 
 fn mark_imported(turn: &mut Turn<'_>, call: &Call, thread: &ThreadId) -> Result<(), LedgerError> {
-    let found = known(&turn.attended(&call.run)?)?.into_iter().find(|(known, _)| known == thread);
+    let found = known(&turn.hooks().attended(&call.run)?)?.into_iter().find(|(known, _)| known == thread);
     match found.filter(|(_, standing)| !standing.imported) {
         Some((thread, standing)) => write(turn, &thread, &Standing { imported: true, ..standing }),
         None => Ok(()),
@@ -588,7 +588,7 @@ pub(super) fn enter(turn: &mut Turn<'_>, call: &Call, input: Input) -> Result<Op
         (true, _) => Some(Input::Responded(response)),
         (false, Some(Holder::Import)) => {
             mark_imported(turn, call, &response.thread)?;
-            let recorded = turn.recorded(&response.thread, &response.key)?;
+            let recorded = turn.responses().recorded(&response.thread, &response.key)?;
             recorded.map(|recorded| Input::Taken { response, recorded: Box::new(recorded) })
         }
         (false, Some(Holder::AnotherRun) | None) => None,

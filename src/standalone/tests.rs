@@ -139,8 +139,8 @@ impl Session {
     fn ends(&self) -> (Vec<String>, usize) {
         let ledger = self.ledger();
         let events: Vec<EventKind> =
-            ledger.events(&RunId::from("r1")).unwrap().into_iter().map(|entry| entry.event.kind).collect();
-        let verified = ledger.verify().unwrap();
+            ledger.runs().events(&RunId::from("r1")).unwrap().into_iter().map(|entry| entry.event.kind).collect();
+        let verified = ledger.audit().verify().unwrap();
         assert!(!matches!(verified, Verified::Broken { .. }), "{verified:?}: {events:#?}");
         let ends = events.iter().filter_map(|kind| match kind {
             EventKind::RunEnded { outcome, .. } => Some(outcome.clone()),
@@ -152,12 +152,12 @@ impl Session {
 
     fn responses(&self) -> usize {
         let mut count = 0;
-        self.ledger().responses(&crate::ledger::Filter::default(), |_| count += 1).unwrap();
+        self.ledger().responses().each(&crate::ledger::Filter::default(), |_| count += 1).unwrap();
         count
     }
 
     fn is_intact(&self) -> bool {
-        matches!(self.ledger().verify().unwrap(), Verified::Intact { .. })
+        matches!(self.ledger().audit().verify().unwrap(), Verified::Intact { .. })
     }
 }
 
@@ -273,7 +273,7 @@ fn another_codex_goes_on_and_hooks_of_the_one_before_take_nothing_from_it() {
         session.hook(&session.call(event), &mut ledger);
     }
     assert_eq!(session.ends(), (vec!["stopped".to_owned()], 1));
-    let state = ledger.turn(clock::now(), |turn| turn.run_state(&"r1".into())).unwrap();
+    let state = ledger.turn(clock::now(), |turn| turn.runs().state(&"r1".into())).unwrap();
     assert_eq!((state, session.responses()), (RunState::Open(later), 2));
     session.hook(&session.call_of(HookEvent::SessionEnd, later), &mut ledger);
     assert_eq!(session.ends(), (vec!["stopped".to_owned(), "ended".to_owned()], 1));
@@ -313,7 +313,7 @@ fn a_hook_that_is_held_while_another_stops_the_session_stops_too() {
     alone.turn(VecDeque::new()).unwrap();
     assert!(matches!(alone.told(), Some(HookOutcome::Stop { again: true, .. })));
     alone.turn(VecDeque::from([Input::HookGone { hook: CALL, why: Gone::Withdrawn }])).unwrap();
-    let approvals = session.ledger().approvals(false).unwrap();
+    let approvals = session.ledger().questions().all(false).unwrap();
     assert!(approvals.iter().all(|approval| approval.state == crate::model::ApprovalState::Withdrawn));
     assert_eq!(session.ends(), (vec!["stopped".to_owned()], 0));
     assert!(session.is_intact());

@@ -99,13 +99,13 @@ pub(super) fn verdict(agents: &Agents, run: &Run) -> (&'static str, Exit) {
 /// Where the limits on sub-agents stand. What cannot be read any more is left out: the end of the run says why.
 pub(super) fn sub_agent_standings(run: &Run, turns: &Turns) -> Vec<SpawnStanding> {
     let Some(ledger) = turns.ledger() else { return Vec::new() };
-    let info = ledger.find_run(run.id.as_str());
+    let info = ledger.runs().find(run.id.as_str());
     info.and_then(|info| spawn_standings(ledger, turns.governor().policy(), &info)).unwrap_or_default()
 }
 
 /// What other runs spent of a window and nobody saw.
 fn unobserved_elsewhere(run: &Run, turns: &Turns) -> Vec<Unobserved> {
-    let found = turns.ledger().map(|ledger| ledger.unobserved(&Filter::default(), &lives));
+    let found = turns.ledger().map(|ledger| ledger.runs().unobserved(&Filter::default(), &lives));
     // A ledger that cannot be read any more is told of by the end of the run.
     let mut found = found.and_then(Result::ok).unwrap_or_default();
     found.retain(|one| one.run != run.id);

@@ -17,7 +17,7 @@ pub fn spawn_standings(ledger: &Ledger, policy: &Policy, run: &RunInfo) -> Resul
     if policy.spawn_limits.is_empty() {
         return Ok(Vec::new());
     }
-    let threads = ledger.threads(&run.id)?;
+    let threads = ledger.runs().threads(&run.id)?;
     let mut standings = Vec::new();
     for limit in policy.spawn_limits.iter().filter(|limit| may_bind(limit, run)) {
         standings.extend(standings_of(ledger, limit, run, &threads)?);
@@ -42,13 +42,13 @@ fn standings_of(
     let stands = |scope: String, used: u64| SpawnStanding { budget: limit.name.clone(), scope, cap: limit.cap, used };
     let deepest = |agent: Option<&AgentName>| -> Result<u64, LedgerError> {
         let mut of = threads.iter().filter(|info| agent.is_none_or(|agent| info.agent.as_ref() == Some(agent)));
-        of.try_fold(0, |most, info| Ok(most.max(u64::from(ledger.depth(&info.thread)?))))
+        of.try_fold(0, |most, info| Ok(most.max(u64::from(ledger.sub_agents().depth(&info.thread)?))))
     };
     let deep = limit.cap.of == SpawnUnit::Deep;
     if limit.scope.per.contains(&Dimension::Thread) && !deep {
         let mut all = Vec::new();
         for info in threads {
-            match ledger.sub_agents_started(&run.id, info.agent.as_ref(), Some(&info.thread))? {
+            match ledger.sub_agents().started(&run.id, info.agent.as_ref(), Some(&info.thread))? {
                 0 => {}
                 started => all.push(stands(format!("thread={}", info.thread), started)),
             }
@@ -60,11 +60,11 @@ fn standings_of(
         agents.sort_unstable();
         agents.dedup();
         let used = |agent: &AgentName| match limit.cap.of {
-            SpawnUnit::Started => ledger.sub_agents_started(&run.id, Some(agent), None),
+            SpawnUnit::Started => ledger.sub_agents().started(&run.id, Some(agent), None),
             SpawnUnit::Deep => deepest(Some(agent)),
         };
         return agents.into_iter().map(|agent| Ok(stands(format!("agent={agent}"), used(agent)?))).collect();
     }
-    let used = if deep { deepest(None)? } else { ledger.sub_agents_started(&run.id, None, None)? };
+    let used = if deep { deepest(None)? } else { ledger.sub_agents().started(&run.id, None, None)? };
     Ok(vec![stands(format!("run={}", run.id), used)])
 }

@@ -118,7 +118,7 @@ impl Turns {
 
     /// The runs that wait for the same answer.
     pub(super) fn waiting_for(&self, approval: ApprovalId) -> Vec<RunId> {
-        self.ledger.as_ref().and_then(|ledger| ledger.waiting_for(approval).ok()).unwrap_or_default()
+        self.ledger.as_ref().and_then(|ledger| ledger.questions().waiting_for(approval).ok()).unwrap_or_default()
     }
 
     /// What a person says is in the ledger's chain counts from here on.
@@ -130,7 +130,8 @@ impl Turns {
 
     /// Shows that somebody agrees: what counts is what was heard here.
     pub(super) fn show_vote(&mut self, approval: ApprovalId, by: &str) {
-        let _shown = self.ledger.as_mut().map(|ledger| ledger.turn(clock::now(), |turn| turn.vote(approval, by)));
+        let _shown =
+            self.ledger.as_mut().map(|ledger| ledger.turn(clock::now(), |turn| turn.questions().vote(approval, by)));
     }
 
     /// Why the last answer was not taken; told once.
@@ -370,7 +371,9 @@ impl Turns {
             return Ok(Some(Input::Responded(of_known_agent(response, beside.gateway))));
         }
         let Some(holder) = appended.holder else { return Ok(None) };
-        let Some(recorded) = turn.recorded(&response.thread, &response.key)?.map(Box::new) else { return Ok(None) };
+        let Some(recorded) = turn.responses().recorded(&response.thread, &response.key)?.map(Box::new) else {
+            return Ok(None);
+        };
         // A file that was replaced is read again, and the ledger cannot tell these from what was seen before.
         if !self.held_elsewhere.insert((response.thread.clone(), response.key.clone())) {
             return Ok(None);

@@ -46,7 +46,7 @@ impl TurnBooks<'_, '_> {
         };
         let (run, thread) = (named(&Dimension::Run), named(&Dimension::Thread));
         let (since, until) = (query.bounds.start, query.bounds.end);
-        let rows = self.keep(self.turn.borrow().calls_by(&CallQuery { dims: &dims, run, thread, since, until }));
+        let rows = self.keep(self.turn.borrow().sums().calls(&CallQuery { dims: &dims, run, thread, since, until }));
         rows.iter().filter(|(values, _)| query.counts(values)).map(|(_, calls)| calls).sum()
     }
 }
@@ -63,47 +63,47 @@ impl Books for TurnBooks<'_, '_> {
         if per == dims.len() {
             let scope: Vec<(Dimension, Option<String>)> =
                 query.values.iter().map(|(dim, value)| ((*dim).clone(), value.map(str::to_owned))).collect();
-            let sum = self.keep(turn.spent(&scope, query.bounds.start, query.bounds.end));
+            let sum = self.keep(turn.sums().spent(&scope, query.bounds.start, query.bounds.end));
             return counted(&sum, query);
         }
-        let rows = self.keep(turn.sums_by(&dims, query.bounds.start, query.bounds.end));
+        let rows = self.keep(turn.sums().by(&dims, query.bounds.start, query.bounds.end));
         rows.iter()
             .filter(|(values, _)| query.counts(values))
             .fold(0_i64, |total, (_, sum)| total.saturating_add(counted(sum, query)))
     }
 
     fn extended(&self, key: &BudgetKey) -> i64 {
-        self.keep(self.turn.borrow().extended(key))
+        self.keep(self.turn.borrow_mut().budgets().extended(key))
     }
 
     fn given(&self, key: &BudgetKey, since: Option<Timestamp>) -> i64 {
-        self.keep(self.turn.borrow().given(key, since))
+        self.keep(self.turn.borrow_mut().budgets().given(key, since))
     }
 
     fn grants(&self) -> Vec<Grant> {
-        self.keep(self.turn.borrow().grants())
+        self.keep(self.turn.borrow_mut().budgets().grants())
     }
 
     fn reserved_by_others(&self, key: &BudgetKey) -> i64 {
-        self.keep(self.turn.borrow_mut().reserved_by_others(key, &lives))
+        self.keep(self.turn.borrow_mut().budgets().reserved_by_others(key, &lives))
     }
 
     fn cost(&self, run: &RunId, agent: &AgentName) -> Money {
         let scope = [(Dimension::Run, run.to_string()), (Dimension::Agent, agent.to_string())];
         let scope = scope.map(|(dimension, value)| (dimension, Some(value)));
-        self.keep(self.turn.borrow().spent(&scope, None, None)).cost
+        self.keep(self.turn.borrow().sums().spent(&scope, None, None)).cost
     }
 
     fn passed(&self, key: &BudgetKey, since: Option<Timestamp>) -> Vec<Threshold> {
-        self.keep(self.turn.borrow().steps_passed(key, since))
+        self.keep(self.turn.borrow_mut().questions().steps_passed(key, since))
     }
 
     fn started(&self, of: &Started<'_>) -> u64 {
-        self.keep(self.turn.borrow().sub_agents_started(of.run, of.agent, of.thread))
+        self.keep(self.turn.borrow().sub_agents().started(of.run, of.agent, of.thread))
     }
 
     fn depth(&self, thread: &ThreadId) -> u32 {
-        self.keep(self.turn.borrow().depth(thread))
+        self.keep(self.turn.borrow().sub_agents().depth(thread))
     }
 
     fn wrapped_up(&self, run: &RunId, key: &BudgetKey) -> Option<i64> {
@@ -111,7 +111,7 @@ impl Books for TurnBooks<'_, '_> {
     }
 
     fn let_again(&self, key: &BudgetKey) -> Option<Leave> {
-        let approval = self.keep(self.turn.borrow().last_answered(key))?;
+        let approval = self.keep(self.turn.borrow_mut().questions().last_answered(key))?;
         let Some(Answer::Allow { seconds }) = approval.answer else { return None };
         let (by, at) = approval.by.zip(approval.answered)?;
         Some(Leave { approval: approval.id, by, at, time: seconds.map(Duration::from_secs) })

@@ -72,22 +72,23 @@ fn record(turn: &mut Turn<'_>, run: &RunId, governor: &Governor, effect: &Effect
             recorded.posted = notices::of_event(turn, governor, &run, agent.as_ref(), kind)?;
             turn.append(&Event { at, run, agent: agent.clone(), kind: kind.clone() })?;
         }
-        Effect::Claim { key, amount } => turn.reserve(key, *amount)?,
+        Effect::Claim { key, amount } => turn.budgets().reserve(key, *amount)?,
         Effect::Extend { key, amount, by, reason } => {
-            turn.extend(key, *amount, by, reason.as_deref(), None)?;
+            turn.budgets().extend(key, *amount, by, reason.as_deref(), None)?;
         }
         Effect::Ask(question) => {
-            let put = turn.ask(&stored(question, may_answer(governor, question)), &lives)?;
+            let put = turn.questions().ask(&stored(question, may_answer(governor, question)), &lives)?;
             recorded.posted = notices::of_question(turn, governor, run, question, put)?;
             let until = |deadline: Timestamp| (deadline - clock::now()).to_std().unwrap_or_default();
             let left = (!put.new).then(|| put.deadline.map_or(Duration::MAX, until));
             recorded.follows = Some(Input::Asked { agent: question.agent.clone(), approval: put.approval, left });
         }
         Effect::Withdraw(approval) => {
-            recorded.posted = turn.leave(*approval, &lives)?;
+            recorded.posted = turn.questions().leave(*approval, &lives)?;
         }
         Effect::Expire(approval, answer) => {
-            recorded.posted = turn.answer(*approval, ApprovalState::Expired, Some(answer), "deadline", None)?;
+            recorded.posted =
+                turn.questions().answer(*approval, ApprovalState::Expired, Some(answer), "deadline", None)?;
         }
         Effect::Freeze(_)
         | Effect::Thaw(_)
@@ -127,7 +128,7 @@ fn take_answer(
     }
     let by = governor.policy().approvals.by_all(by);
     let state = if answer.is_yes() { ApprovalState::Approved } else { ApprovalState::Denied };
-    Ok(match turn.answer(*approval, state, Some(answer), &by, reason.as_deref())? {
+    Ok(match turn.questions().answer(*approval, state, Some(answer), &by, reason.as_deref())? {
         true => Ok(()),
         false => Err(NotTaken::new(format!("approval {approval} has been answered already"))),
     })

@@ -144,7 +144,7 @@ fn a_limit_that_an_agent_lifts_by_hand_in_its_live_run_binds_and_is_told() {
     let run = ledger::events(&world, "run_started")[0]["run"].as_str().unwrap().to_owned();
     let budget = BudgetName::new("--budget 2 responses");
     let key = BudgetKey { budget, scope: format!("run={run}"), window_start: None, unit: Unit::Responses };
-    forger.turn(chrono::Utc::now(), |turn| turn.extend(&key, 20, "ann (cli)", None, None)).unwrap();
+    forger.turn(chrono::Utc::now(), |turn| turn.budgets().extend(&key, 20, "ann (cli)", None, None)).unwrap();
     drop(forger);
     world.write("work/lifted", "");
     governed.finish().expect_code(124);

@@ -84,7 +84,7 @@ impl From<io::Error> for Ended {
 /// Writes the trail as it is read: it is never held as a whole.
 pub(super) fn run(args: &TrailArgs, ledger: &Ledger, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
     let zone = here.timezone()?;
-    let run = args.run.as_deref().map(|prefix| ledger.find_run(prefix)).transpose()?.map(|info| info.id);
+    let run = args.run.as_deref().map(|prefix| ledger.runs().find(prefix)).transpose()?.map(|info| info.id);
     let at = |when: Option<When>| when.and_then(|when| when.resolve(here.now, zone));
     let query = TrailQuery { run, since: at(args.since), until: at(args.until) };
     let mut sheet =
@@ -222,7 +222,7 @@ impl Sheet<'_> {
     /// A run's day and command: its lines have the time alone.
     fn title(&self, run: Option<&str>) -> std::result::Result<String, Ended> {
         let Some(run) = run else { return Ok("The ledger as a whole".to_owned()) };
-        let info = self.ledger.find_run(run).map_err(|error| Ended::Other(error.into()))?;
+        let info = self.ledger.runs().find(run).map_err(|error| Ended::Other(error.into()))?;
         let outcome = info.outcome.as_deref().unwrap_or("not ended");
         Ok(format!("{run}  {}  {outcome}  {}", moment(info.started, self.zone), shell_words(&info.command)))
     }

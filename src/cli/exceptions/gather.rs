@@ -47,7 +47,7 @@ pub(super) fn rows(ledger: &Ledger, wanted: Wanted, here: &Here<'_>) -> Result<V
 }
 
 fn by_id(ledger: &Ledger) -> Result<HashMap<RunId, RunInfo>> {
-    let runs = ledger.runs(&RunFilter::default())?;
+    let runs = ledger.runs().list(&RunFilter::default())?;
     Ok(runs.into_iter().map(|run| (run.id.clone(), run)).collect())
 }
 
@@ -141,7 +141,7 @@ impl<'a> Adviser<'a> {
     }
 
     fn of_run(&self, run: &RunId, troubles: usize) -> Result<Option<crate::compare::Advice>> {
-        let events: Vec<Event> = self.ledger.events(run)?.into_iter().map(|entry| entry.event).collect();
+        let events: Vec<Event> = self.ledger.runs().events(run)?.into_iter().map(|entry| entry.event).collect();
         let story = Story::of(&events);
         let own = self.others.iter().map(|(family, _)| *family).filter(|family| family.run.as_ref() == Some(run));
         let case = Case { story: &story, own: own.collect(), others: &self.others, troubles };

@@ -131,7 +131,7 @@ fn below_a_run(
     let supervisor = process::supervisor_above(own.pid).ok_or("the govern above it cannot be found")?;
     let folder = state_home(|name| process::environ_var(supervisor.pid, name)).ok_or("the run has no ledger")?;
     let ledger = Ledger::open_read_only(&folder).map_err(|error| error.to_string())?;
-    let live = ledger.live_runs(&lives).map_err(|error| error.to_string())?;
+    let live = ledger.runs().live(&lives).map_err(|error| error.to_string())?;
     let run = live.iter().find(|run| run.process == supervisor).ok_or("the run above it cannot be found")?;
     let sockets = state_folder::socket_folder(&folder).map_err(|error| error.to_string())?;
     let socket = socket::path_of(&sockets, &run.id);
@@ -441,7 +441,7 @@ fn pinned(
     codexes: &[ProcessIdentity],
 ) -> Result<(Option<Pinned>, Vec<PathBuf>), LedgerError> {
     match Ledger::open_read_only(state) {
-        Ok(ledger) => Ok((ledger.pinned(run, codex)?, ledger.policies_of(codexes)?)),
+        Ok(ledger) => Ok((ledger.hooks().pinned(run, codex)?, ledger.hooks().policies_of(codexes)?)),
         Err(LedgerError::NoLedger { .. }) => Ok((None, Vec::new())),
         Err(error) => Err(error),
     }

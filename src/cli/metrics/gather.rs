@@ -81,7 +81,8 @@ fn recorded(ledger: &Ledger, figures: &mut Figures) -> Result<()> {
 
 fn waiting(ledger: &Ledger, here: &Here<'_>, figures: &mut Figures) -> Result<()> {
     let since = |asked: Timestamp| (here.now - asked).to_std().unwrap_or(Duration::ZERO);
-    figures.waiting = ledger.questions(true, here.alive)?.iter().map(|question| since(question.asked)).collect();
+    figures.waiting =
+        ledger.questions().standing(true, here.alive)?.iter().map(|question| since(question.asked)).collect();
     Ok(())
 }
 
@@ -91,14 +92,14 @@ fn ungoverned(ledger: Option<&Ledger>, here: &Here<'_>) -> Result<u64> {
     if found.is_empty() {
         return Ok(0);
     }
-    let live = ledger.map(|ledger| ledger.live_runs(here.alive)).transpose()?.unwrap_or_default();
+    let live = ledger.map(|ledger| ledger.runs().live(here.alive)).transpose()?.unwrap_or_default();
     Ok(found.iter().filter(|codex| !live.iter().any(|run| run.process == **codex)).count() as u64)
 }
 
 /// Where budgets over money stand. What lives as long as a run is shown while one lives.
 fn budgets(ledger: Option<&Ledger>, policy: &Policy, here: &Here<'_>) -> Result<Vec<BudgetFigure>> {
     let since = ledger.map(budget::first_moment).transpose()?;
-    let is_live = ledger.map(|ledger| ledger.live_runs(here.alive)).transpose()?.is_some_and(|runs| !runs.is_empty());
+    let is_live = ledger.map(|ledger| ledger.runs().live(here.alive)).transpose()?.is_some_and(|runs| !runs.is_empty());
     let standings = budget::standings(ledger, policy, since, here)?;
     let shown = |stands: &&Stands| {
         let is_money = matches!(stands.row.standing.unit, Unit::Usd | Unit::Credits);

@@ -50,7 +50,7 @@ pub(in crate::cli) fn gather(here: &Here<'_>, policy: Option<&Path>) -> Result<O
 
 fn spent(ledger: Option<&Ledger>, since: Option<Timestamp>) -> Result<Spent> {
     let query = SliceQuery { since, ..SliceQuery::default() };
-    let slices = ledger.map(|ledger| ledger.slices(&query)).transpose()?.unwrap_or_default();
+    let slices = ledger.map(|ledger| ledger.sums().slices(&query)).transpose()?.unwrap_or_default();
     Ok(Spent::of(since, &slices))
 }
 
@@ -60,12 +60,13 @@ pub(in crate::cli) fn agent(here: &Here<'_>, key: &AgentKey) -> Result<AgentLook
     let is_own = |event: &Event| event.agent.as_ref() == Some(&key.agent);
     let mut sums: BTreeMap<String, Totals> = BTreeMap::new();
     let by_thread = SliceQuery { run: Some(&key.run), by_thread: true, ..SliceQuery::default() };
-    for slice in ledger.slices(&by_thread)? {
+    for slice in ledger.sums().slices(&by_thread)? {
         if let Some(thread) = &slice.thread {
             sums.entry(thread.to_string()).or_default().add_slice(&slice);
         }
     }
-    let threads = ledger.threads(&key.run)?.into_iter().filter(|thread| thread.agent.as_ref() == Some(&key.agent));
+    let threads =
+        ledger.runs().threads(&key.run)?.into_iter().filter(|thread| thread.agent.as_ref() == Some(&key.agent));
     let threads = threads.map(|info| (sums.remove(info.thread.as_str()).unwrap_or_default(), info));
     let threads = threads.map(|(totals, info)| (info, totals)).collect();
     let steps = trail::last(&ledger, &key.run, ENTRIES)?;
@@ -77,7 +78,7 @@ pub(in crate::cli) fn agent(here: &Here<'_>, key: &AgentKey) -> Result<AgentLook
     let mut spend = Vec::new();
     let over = TimeDelta::from_std(SPEND_OVER).unwrap_or_default();
     let since = here.now.checked_sub_signed(over);
-    ledger.responses(&Filter { run: Some(key.run.clone()), since, ..Filter::default() }, |response| {
+    ledger.responses().each(&Filter { run: Some(key.run.clone()), since, ..Filter::default() }, |response| {
         if response.agent.as_ref() == Some(&key.agent) {
             spend.push((response.at, response.cost.money().unwrap_or_default()));
         }

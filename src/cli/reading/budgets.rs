@@ -25,7 +25,7 @@ fn an_extension_counts() {
     let told = Event { at: now, run: "k4a1c00n2b".into(), agent: None, kind: extended };
     let lift = |turn: &mut crate::ledger::Turn<'_>| {
         turn.append(&told)?;
-        turn.extend(&key, 5_000_000_000, "bob", None, None).map(drop)
+        turn.budgets().extend(&key, 5_000_000_000, "bob", None, None).map(drop)
     };
     ledger.turn(now, lift).unwrap();
     let (exit, text) = world.budget(&["--check"]);

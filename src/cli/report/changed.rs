@@ -24,7 +24,7 @@ pub(super) fn surprising(
 ) -> Result<Vec<Surprise>> {
     let (Some(since), None) = (filter.since, &filter.run) else { return Ok(Vec::new()) };
     let own = |filter: &Filter| -> Result<Vec<Response>> {
-        let mut answers = ledger.newest(filter, ANSWERS)?;
+        let mut answers = ledger.responses().newest(filter, ANSWERS)?;
         answers.retain(|response| audience.is_none_or(|audience| audience.has(&response.attribution)));
         Ok(answers)
     };

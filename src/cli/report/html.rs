@@ -82,8 +82,8 @@ pub(super) fn put_story(
     }
     let run = Filter { run: Some(info.id.clone()), ..Filter::default() };
     let mut responses = Vec::new();
-    ledger.responses(&run, |response| responses.push(response))?;
-    let events: Vec<Event> = ledger.events(&info.id)?.into_iter().map(|entry| entry.event).collect();
+    ledger.responses().each(&run, |response| responses.push(response))?;
+    let events: Vec<Event> = ledger.runs().events(&info.id)?.into_iter().map(|entry| entry.event).collect();
     let at = events.last().map_or(info.started, |event| event.at);
     let proof = Proof { at, prices: stamp(Some(&info)), head: head(ledger)? };
     let report = of_run(ledger, info, here, zone)?;
@@ -92,7 +92,7 @@ pub(super) fn put_story(
 }
 
 fn head(ledger: &Ledger) -> Result<(u64, String)> {
-    let head = ledger.head()?;
+    let head = ledger.audit().head()?;
     Ok((head.n, head.hash.to_string()))
 }
 
@@ -153,7 +153,7 @@ fn of_part(policy: &Policy) -> impl Iterator<Item = &BudgetName> {
 }
 
 fn is_known(ledger: &Ledger, audience: &Audience) -> Result<()> {
-    let sums = ledger.sums_by(std::slice::from_ref(&audience.dimension), None, None)?;
+    let sums = ledger.sums().by(std::slice::from_ref(&audience.dimension), None, None)?;
     let names: BTreeSet<String> = sums.into_iter().filter_map(|(values, _)| values.into_iter().next()?).collect();
     if names.contains(&audience.name) {
         return Ok(());
@@ -169,7 +169,7 @@ fn is_known(ledger: &Ledger, audience: &Audience) -> Result<()> {
 /// The last response of the ledger, or of the time that is asked for.
 fn last_moment(ledger: &Ledger, filter: &Filter) -> Result<Timestamp> {
     let all = Filter { until: filter.until, ..Filter::default() };
-    let last = ledger.span(&all)?.map(|(_, last)| last);
+    let last = ledger.sums().span(&all)?.map(|(_, last)| last);
     Ok(match last {
         Some(last) => last,
         None => ledger.created()?,
@@ -189,7 +189,7 @@ impl Spent {
         (args, audience, zone): (&ReportArgs, Option<&Audience>, Tz),
         (at, here): (Timestamp, &Here<'_>),
     ) -> Result<Self> {
-        let span = ledger.span(filter)?;
+        let span = ledger.sums().span(filter)?;
         let lists = lists(args, audience, time_of(args, filter, span));
         let all: Vec<By> = lists.iter().flatten().cloned().collect();
         let pieces = Pieces::of(&all, zone);
@@ -206,7 +206,7 @@ impl Spent {
         };
         let mut tallies: Vec<Tally> = lists.iter().map(|by| Tally::new(by, zone)).collect();
         let (mut inferred, mut own): (bool, Option<(Timestamp, Timestamp)>) = (false, None);
-        ledger.each_slice(&query, |slice| {
+        ledger.sums().each_slice(&query, |slice| {
             if audience.is_some_and(|audience| !audience.has(&slice.attribution)) {
                 return;
             }
@@ -217,13 +217,13 @@ impl Spent {
             }
             tallies.iter_mut().for_each(|tally| tally.add(&slice));
         })?;
-        for unobserved in ledger.unobserved(filter, here.alive)? {
+        for unobserved in ledger.runs().unobserved(filter, here.alive)? {
             if audience.is_none_or(|audience| audience.has(&unobserved.attribution)) {
                 tallies.iter_mut().for_each(|tally| tally.leave_out(&unobserved));
             }
         }
         if inferred {
-            ledger.estimates(filter, |response| {
+            ledger.responses().estimates(filter, |response| {
                 if audience.is_none_or(|audience| audience.has(&response.attribution)) {
                     tallies.iter_mut().for_each(|tally| tally.explain(&response));
                 }
@@ -238,7 +238,7 @@ impl Spent {
             } else {
                 span
             },
-            skipped_lines: if audience.is_some() { 0 } else { ledger.skipped_lines(filter)? },
+            skipped_lines: if audience.is_some() { 0 } else { ledger.responses().skipped_lines(filter)? },
             prices: stamp(None),
         };
         let mut summaries = tallies.into_iter().map(|tally| tally.finish(frame.clone()));
@@ -296,7 +296,7 @@ impl Runs {
     fn read(ledger: &Ledger, filter: &Filter, audience: Option<&Audience>) -> Result<Self> {
         let query = SliceQuery { since: filter.since, until: filter.until, by_run: true, ..SliceQuery::default() };
         let (mut runs, mut with_others) = (Self::default(), HashSet::new());
-        ledger.each_slice(&query, |slice: Slice| {
+        ledger.sums().each_slice(&query, |slice: Slice| {
             let Some(run) = slice.run.clone() else { return };
             if audience.is_some_and(|audience| !audience.has(&slice.attribution)) {
                 with_others.insert(run);
@@ -315,8 +315,8 @@ impl Runs {
         let mut runs: Vec<(RunId, Took)> = self.by_run.into_iter().collect();
         runs.sort_by(|(one, first), (other, second)| (second.totals.cost, one).cmp(&(first.totals.cost, other)));
         let shown = runs.into_iter().take(COSTLIEST).map(|(run, took)| {
-            let info = ledger.find_run(run.as_str())?;
-            let alive = info.outcome.is_none() && ledger.lives(&info, here.alive);
+            let info = ledger.runs().find(run.as_str())?;
+            let alive = info.outcome.is_none() && ledger.runs().lives(&info, here.alive);
             let outcome = info.outcome.clone().unwrap_or_else(|| if alive { "running" } else { "lost" }.to_owned());
             let agents = took.agents.into_iter().collect::<Vec<_>>().join(", ");
             Ok(CostlyRun { run, started: info.started, outcome, project: took.project, agents, totals: took.totals })
@@ -364,7 +364,7 @@ fn results(
         piece: pieces.as_ref().map(|starts| starts as &dyn Fn(Timestamp) -> Timestamp),
         ..SliceQuery::default()
     };
-    ledger.each_slice(&query, |slice| {
+    ledger.sums().each_slice(&query, |slice| {
         if audience.is_none_or(|audience| audience.has(&slice.attribution)) {
             tally.add(&slice);
         }

@@ -40,7 +40,7 @@ pub(super) fn savings(
         }
     }
     let started: HashMap<RunId, Timestamp> =
-        ledger.runs(&RunFilter::default())?.into_iter().map(|run| (run.id, run.started)).collect();
+        ledger.runs().list(&RunFilter::default())?.into_iter().map(|run| (run.id, run.started)).collect();
     // A thread that went on outside of its run was only put off.
     let went_on = |run: &RunId, own: &[&Family]| {
         let later = |other: &RunId| started.get(other).zip(started.get(run)).is_some_and(|(other, own)| other > own);
@@ -50,7 +50,7 @@ pub(super) fn savings(
     };
     let mut rows: Vec<Saved> = Vec::new();
     for run in &acted {
-        let events: Vec<Event> = ledger.events(run)?.into_iter().map(|entry| entry.event).collect();
+        let events: Vec<Event> = ledger.runs().events(run)?.into_iter().map(|entry| entry.event).collect();
         let own = by_run.get(run).map(Vec::as_slice).unwrap_or_default();
         let others: Vec<&Family> = whole.iter().copied().filter(|family| family.run.as_ref() != Some(run)).collect();
         let mut found = saved(&Past { run, events: &events, own, others: &others }, &quote);
@@ -67,6 +67,6 @@ pub(super) fn savings(
 
 /// Runs that did not come to their own end: what they took says nothing of what like ones go on to take.
 fn cut_short(ledger: &Ledger) -> Result<HashSet<RunId>> {
-    let runs = ledger.runs(&RunFilter::default())?;
+    let runs = ledger.runs().list(&RunFilter::default())?;
     Ok(runs.into_iter().filter(|run| run.outcome.as_deref() != Some("ended")).map(|run| run.id).collect())
 }

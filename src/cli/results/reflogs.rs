@@ -64,10 +64,10 @@ pub(super) fn ended(ledger: &Ledger, run: &RunInfo, here: &Here<'_>) -> Result<O
     if run.ended.is_some() {
         return Ok(run.ended);
     }
-    if run.outcome.is_none() && ledger.lives(run, here.alive) {
+    if run.outcome.is_none() && ledger.runs().lives(run, here.alive) {
         return Ok(None);
     }
-    let span = ledger.span(&Filter { run: Some(run.id.clone()), ..Filter::default() })?;
+    let span = ledger.sums().span(&Filter { run: Some(run.id.clone()), ..Filter::default() })?;
     Ok(Some(span.map_or(run.started, |(_, last)| last) + TimeDelta::seconds(AFTER_THE_LAST)))
 }
 
@@ -85,7 +85,7 @@ pub(super) fn of_run(
         let why = if folder.exists() { "it worked in no repository" } else { "the folder where it worked is gone" };
         return Ok(Err(why.to_owned()));
     };
-    let lives = run.outcome.is_none() && ledger.lives(run, here.alive);
+    let lives = run.outcome.is_none() && ledger.runs().lives(run, here.alive);
     let began = run.started.timestamp();
     let ended = ended(ledger, run, here)?.unwrap_or(here.now).timestamp();
     let commits = match (lives, wanted) {

@@ -33,13 +33,13 @@ impl Sessions {
         if filter.run.is_none() {
             let (since, until) = (filter.since, filter.until);
             let query = SliceQuery { since, until, by_run: true, by_thread: true, ..SliceQuery::default() };
-            ledger.each_slice(&query, |slice| wanted.extend(slice.thread.filter(|_| slice.run.is_none())))?;
+            ledger.sums().each_slice(&query, |slice| wanted.extend(slice.thread.filter(|_| slice.run.is_none())))?;
         }
         let mut found = Self::default();
         if wanted.is_empty() {
             return Ok(found);
         }
-        let mut marks: Vec<_> = ledger.file_marks()?.into_iter().collect();
+        let mut marks: Vec<_> = ledger.history().file_marks()?.into_iter().collect();
         marks.sort_by(|(one, _), (other, _)| one.cmp(other));
         for (path, mark) in marks {
             let Some(thread) = name_of(&path).map(|name| name.thread).filter(|thread| wanted.contains(thread)) else {

@@ -95,7 +95,7 @@ pub(super) fn spends(
     // A report that is not by run has its rows without it.
     let key = |slice: &Slice| by.iter().map(|by| by.of_slice(slice, zone)).collect::<Key>();
     let mut spends: BTreeMap<Whose, Spend> = BTreeMap::new();
-    ledger.each_slice(&query, |slice| {
+    ledger.sums().each_slice(&query, |slice| {
         let holder = match (&slice.run, &slice.thread) {
             (Some(run), _) => Holder::Run(run.clone()),
             (None, Some(thread)) => Holder::Session(sessions.root(thread).clone()),
@@ -103,7 +103,7 @@ pub(super) fn spends(
         };
         spends.entry((holder, slice.agent.clone())).or_default().add(key(&slice), &slice);
     })?;
-    for unseen in ledger.unobserved(filter, here.alive)? {
+    for unseen in ledger.runs().unobserved(filter, here.alive)? {
         let slice = unseen.slice(pieces.map(|pieces| pieces.start(unseen.at)));
         let Some(run) = slice.run.clone() else { continue };
         let spend = spends.entry((Holder::Run(run), slice.agent.clone())).or_default();

@@ -19,7 +19,7 @@ pub(super) type New = Vec<(String, u64, TestsTold)>;
 
 /// The session files of an agent of a run; or why they are not there.
 pub(super) fn files(ledger: &Ledger, run: &RunId, agent: &AgentName) -> std::result::Result<BTreeSet<PathBuf>, String> {
-    let threads = ledger.threads(run).map_err(|error| error.to_string())?;
+    let threads = ledger.runs().threads(run).map_err(|error| error.to_string())?;
     let own: Vec<&ThreadInfo> = threads.iter().filter(|one| one.agent.as_ref() == Some(agent)).collect();
     if own.is_empty() {
         return Err("no session of it was seen".to_owned());

@@ -17,7 +17,7 @@ use crate::serve::whence_of;
 pub(super) fn question(id: ApprovalId, right: &Right) -> Result<Found> {
     let here = here()?;
     let Some(ledger) = here.ledger()? else { return Ok(Found::Foreign) };
-    let approval = match ledger.approval(id) {
+    let approval = match ledger.questions().find(id) {
         Ok(approval) => approval,
         Err(LedgerError::NoSuchApproval { .. }) => return Ok(Found::Foreign),
         Err(error) => return Err(error.into()),
@@ -39,7 +39,7 @@ pub(super) fn question(id: ApprovalId, right: &Right) -> Result<Found> {
         // Where nothing is sent to anybody, no notice was written.
         (Right::Person(_, name), None) => {
             let asked = asked_as(&approval);
-            let run = ledger.find_run(approval.run.as_str()).ok();
+            let run = ledger.runs().find(approval.run.as_str()).ok();
             (name.clone(), noticed(&approval, &asked, run.as_ref()), asked)
         }
     };
@@ -94,7 +94,7 @@ fn noticed(approval: &Approval, asked: &NoticeQuestion, run: Option<&RunInfo>) -
 }
 
 fn run_of(ledger: &Ledger, notice: &Notice) -> Option<RunInfo> {
-    ledger.find_run(notice.run.as_deref()?).ok()
+    ledger.runs().find(notice.run.as_deref()?).ok()
 }
 
 /// Takes an answer to the run that waits for it.
@@ -126,8 +126,8 @@ fn say(
 ) -> Result<std::result::Result<String, String>> {
     let sockets = state_folder::socket_folder(&here.state_folder()?)?;
     let mut why = "nobody waits for an answer any more: the run is over".to_owned();
-    for run in ledger.waiting_for(id)? {
-        let info = ledger.find_run(run.as_str())?;
+    for run in ledger.questions().waiting_for(id)? {
+        let info = ledger.runs().find(run.as_str())?;
         match socket::call(&sockets, &run, message, &|connection, named| crate::cli::is_own(&info, connection, named)) {
             Ok(Reply::Done { what }) => return Ok(Ok(what)),
             Ok(Reply::Refused { why: said, .. }) => why = said,
@@ -141,7 +141,7 @@ fn say(
 /// All that wait for the same answer look at once.
 fn wake_all(ledger: &Ledger, id: ApprovalId, here: &Here<'_>) -> Result<()> {
     let sockets = state_folder::socket_folder(&here.state_folder()?)?;
-    for run in ledger.waiting_for(id)? {
+    for run in ledger.questions().waiting_for(id)? {
         // One that is gone needs no waking; nothing that is said to this is believed.
         let _gone = socket::call(&sockets, &run, &Message::Wake, &|_, _| true);
     }

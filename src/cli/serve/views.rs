@@ -39,7 +39,7 @@ fn front() -> Result<Front> {
 fn run(prefix: &str) -> Result<Option<RunReport>> {
     let here = here()?;
     let Some(ledger) = here.ledger()? else { return Ok(None) };
-    let info = match ledger.find_run(prefix) {
+    let info = match ledger.runs().find(prefix) {
         Ok(info) => info,
         Err(LedgerError::NoSuchRun { .. } | LedgerError::Ambiguous { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),

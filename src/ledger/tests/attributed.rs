@@ -47,7 +47,7 @@ fn attribute(ledger: &mut Ledger, span: Span, to: &str) -> u64 {
 
 /// Responses by team.
 fn teams(ledger: &Ledger) -> Vec<(String, u64)> {
-    let sums = ledger.sums_by(&[Dimension::Team], None, None).unwrap();
+    let sums = ledger.sums().by(&[Dimension::Team], None, None).unwrap();
     let named = |values: &[Option<String>]| values[0].clone().unwrap_or_default();
     let mut teams: Vec<_> = sums.iter().map(|(values, sum)| (named(values), sum.responses)).collect();
     teams.sort();
@@ -55,7 +55,7 @@ fn teams(ledger: &Ledger) -> Vec<(String, u64)> {
 }
 
 fn intact(ledger: &Ledger) -> bool {
-    matches!(ledger.verify().unwrap(), Verified::Intact { .. })
+    matches!(ledger.audit().verify().unwrap(), Verified::Intact { .. })
 }
 
 #[test]
@@ -64,12 +64,12 @@ fn what_is_moved_is_in_every_sum_and_the_chains_still_hold() {
     let span = Span { since: Some(at(60_000)), until: None };
     assert_eq!(attribute(&mut ledger, span, "api"), 4);
     assert_eq!(teams(&ledger), [("api".to_owned(), 4), ("web".to_owned(), 1)]);
-    assert!(intact(&ledger), "{:?}", ledger.verify());
+    assert!(intact(&ledger), "{:?}", ledger.audit().verify());
     // Once more, elsewhere and back: each link goes on from the one before.
     assert_eq!(attribute(&mut ledger, Span::default(), "infra"), 5);
     assert_eq!(attribute(&mut ledger, span, "api"), 4);
     assert_eq!(attribute(&mut ledger, span, "api"), 0);
-    assert!(intact(&ledger), "{:?}", ledger.verify());
+    assert!(intact(&ledger), "{:?}", ledger.audit().verify());
     // What is read again is known, and stays where it was moved.
     import(&mut ledger, &Response { at: at(180_000), ..response("r1", "t2", "d") });
     assert_eq!(teams(&ledger), [("api".to_owned(), 4), ("infra".to_owned(), 1)]);

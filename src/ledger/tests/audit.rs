@@ -23,7 +23,7 @@ fn defenceless() -> Ledger {
 }
 
 fn found(ledger: &Ledger) -> (String, String) {
-    match ledger.verify().unwrap() {
+    match ledger.audit().verify().unwrap() {
         Verified::Broken { place, what } => (place, what),
         other => panic!("{other:?}"),
     }
@@ -53,13 +53,13 @@ fn rehash_run(ledger: &Ledger, run: &str) {
 #[test]
 fn what_nobody_touched_is_intact() {
     let ledger = defenceless();
-    let head = ledger.head().unwrap();
-    assert_eq!(ledger.verify().unwrap(), Verified::Intact { runs: 2, entries: 22, head });
-    assert_eq!(ledger.link_hash(head.n).unwrap(), Some(head.hash));
-    assert_eq!(ledger.link_hash(head.n + 1).unwrap(), None);
+    let head = ledger.audit().head().unwrap();
+    assert_eq!(ledger.audit().verify().unwrap(), Verified::Intact { runs: 2, entries: 22, head });
+    assert_eq!(ledger.audit().link_hash(head.n).unwrap(), Some(head.hash));
+    assert_eq!(ledger.audit().link_hash(head.n + 1).unwrap(), None);
     let empty = Ledger::in_memory().unwrap();
-    assert!(matches!(empty.verify().unwrap(), Verified::Intact { runs: 0, entries: 0, .. }));
-    assert_ne!(empty.head().unwrap().hash, head.hash);
+    assert!(matches!(empty.audit().verify().unwrap(), Verified::Intact { runs: 0, entries: 0, .. }));
+    assert_ne!(empty.audit().head().unwrap().hash, head.hash);
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_run_without_a_seal_is_open_not_broken() {
     let mut ledger = Ledger::in_memory().unwrap();
     told(&mut ledger);
     govern(&mut ledger, "r3");
-    let Verified::Open { runs: 3, unsealed, .. } = ledger.verify().unwrap() else { panic!() };
+    let Verified::Open { runs: 3, unsealed, .. } = ledger.audit().verify().unwrap() else { panic!() };
     assert_eq!(unsealed, [RunId::from("r3")]);
 }
 
@@ -81,11 +81,11 @@ fn a_run_that_went_on_is_intact_once_it_is_sealed_again() {
     };
     ledger.start_run("r1".into(), ProcessIdentity { pid: 9, started: 9 });
     say(&mut ledger, EventKind::RunResumed { by: "ann (cli)".into(), policy: "p2".into(), prices: "1".into() });
-    let Verified::Open { unsealed, .. } = ledger.verify().unwrap() else { panic!() };
+    let Verified::Open { unsealed, .. } = ledger.audit().verify().unwrap() else { panic!() };
     assert_eq!(unsealed, [RunId::from("r1")]);
     say(&mut ledger, EventKind::RunEnded { outcome: "ended".into(), code: Some(0), rule: None, lifts: None });
-    assert!(matches!(ledger.verify().unwrap(), Verified::Intact { .. }));
-    assert_eq!(ledger.find_run("r1").unwrap().outcome.as_deref(), Some("ended"));
+    assert!(matches!(ledger.audit().verify().unwrap(), Verified::Intact { .. }));
+    assert_eq!(ledger.runs().find("r1").unwrap().outcome.as_deref(), Some("ended"));
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn every_tampering_is_found_where_it_was_done() {
     for (what, sql, place) in cases {
         let ledger = defenceless();
         ledger.conn.execute_batch(sql).unwrap_or_else(|error| panic!("{what}: {error}"));
-        let Verified::Broken { place: found, what: why } = ledger.verify().unwrap() else {
+        let Verified::Broken { place: found, what: why } = ledger.audit().verify().unwrap() else {
             panic!("{what}: not found")
         };
         assert!(found.starts_with(place), "{what}: found at {found} ({why})");
@@ -229,15 +229,15 @@ proptest! {
             });
         }
         for (run, told) in runs.iter().zip(&told) {
-            let events: Vec<_> = ledger.events(&(*run).into()).unwrap().into_iter().map(|entry| entry.event).collect();
+            let events: Vec<_> = ledger.runs().events(&(*run).into()).unwrap().into_iter().map(|entry| entry.event).collect();
             prop_assert_eq!(&events, told);
         }
-        let open = matches!(ledger.verify().unwrap(), Verified::Open { runs: 4, .. });
+        let open = matches!(ledger.audit().verify().unwrap(), Verified::Open { runs: 4, .. });
         prop_assert!(open);
         for run in runs {
             append(&mut ledger, &ended(run));
         }
-        let intact = matches!(ledger.verify().unwrap(), Verified::Intact { runs: 4, .. });
+        let intact = matches!(ledger.audit().verify().unwrap(), Verified::Intact { runs: 4, .. });
         prop_assert!(intact);
     }
 
@@ -260,10 +260,10 @@ proptest! {
 #[test]
 fn nothing_goes_on_with_a_command_that_somebody_else_wrote() {
     let ledger = defenceless();
-    assert!(ledger.command_of(&"r1".into()).unwrap().is_some());
+    assert!(ledger.runs().command_of(&"r1".into()).unwrap().is_some());
     for sql in ["UPDATE run_commands SET data = '{}' WHERE run_no = 1", "DELETE FROM run_commands WHERE run_no = 1"] {
         ledger.conn.execute_batch(sql).unwrap();
-        let error = ledger.command_of(&"r1".into()).unwrap_err();
+        let error = ledger.runs().command_of(&"r1".into()).unwrap_err();
         assert!(error.to_string().contains("the command that resumes run `r1` was changed"), "{error}");
     }
 }
@@ -272,12 +272,13 @@ fn nothing_goes_on_with_a_command_that_somebody_else_wrote() {
 fn a_question_that_somebody_else_has_changed_is_neither_shown_nor_answered() {
     let mut ledger = Ledger::in_memory().unwrap();
     govern(&mut ledger, "r1");
-    let asked = ledger.turn(at(900), |turn| turn.ask(&question("team=web"), &|_| true)).unwrap().approval;
-    assert!(ledger.approval(asked).is_ok());
+    let asked = ledger.turn(at(900), |turn| turn.questions().ask(&question("team=web"), &|_| true)).unwrap().approval;
+    assert!(ledger.questions().find(asked).is_ok());
     ledger.conn.execute("UPDATE approvals SET question = 'ls docs' WHERE id = ?1", [asked.0]).unwrap();
-    let shown = ledger.questions(true, &|_| true).unwrap();
+    let shown = ledger.questions().standing(true, &|_| true).unwrap();
     assert!(shown.len() == 1 && shown[0].question.starts_with("changed in the ledger"), "{shown:?}");
-    assert!(ledger.approval(asked).unwrap_err().to_string().contains("was changed"));
-    let no = ledger.turn(at(901), |turn| turn.answer(asked, ApprovalState::Denied, Some(&Answer::Stop), "ann", None));
+    assert!(ledger.questions().find(asked).unwrap_err().to_string().contains("was changed"));
+    let no = ledger
+        .turn(at(901), |turn| turn.questions().answer(asked, ApprovalState::Denied, Some(&Answer::Stop), "ann", None));
     assert!(no.unwrap_err().to_string().contains("was changed"));
 }

@@ -19,10 +19,10 @@ fn worker(home: &Path, run: &str) -> i64 {
     let mut own = 0;
     for n in 0..100_i64 {
         let admitted = turn(&mut ledger, |turn| {
-            let spent = turn.spent(&team, Some(at(0)), None).unwrap().cost.nanos();
-            let reserved = turn.reserved_by_others(&key("team=web"), &everyone).unwrap();
+            let spent = turn.sums().spent(&team, Some(at(0)), None).unwrap().cost.nanos();
+            let reserved = turn.budgets().reserved_by_others(&key("team=web"), &everyone).unwrap();
             let fits = spent + reserved + wish <= LIMIT;
-            turn.reserve(&key("team=web"), if fits { wish } else { 0 }).unwrap();
+            turn.budgets().reserve(&key("team=web"), if fits { wish } else { 0 }).unwrap();
             fits
         });
         turn(&mut ledger, |turn| {
@@ -34,7 +34,7 @@ fn worker(home: &Path, run: &str) -> i64 {
                     ..response(run, run, &n.to_string())
                 };
                 turn.append(&answered(answer)).unwrap();
-                turn.reserve(&key("team=web"), 0).unwrap();
+                turn.budgets().reserve(&key("team=web"), 0).unwrap();
                 own += cost;
             } else {
                 turn.append(&Event { at: at(n), ..decided(run) }).unwrap();
@@ -64,8 +64,8 @@ fn ten_runs_never_overspend_a_budget_that_they_share() {
     let ledger = Ledger::open_read_only(dir.path()).unwrap();
     assert!(spent <= LIMIT, "{spent}");
     assert!(spent > LIMIT - 10 * 15_000, "the budget is used: {spent}");
-    assert_eq!(ledger.sums_by(&[], None, None).unwrap()[0].1.cost.nanos(), spent);
+    assert_eq!(ledger.sums().by(&[], None, None).unwrap()[0].1.cost.nanos(), spent);
     // Each run: its start, a hundred entries, its end.
-    let verified = ledger.verify().unwrap();
+    let verified = ledger.audit().verify().unwrap();
     assert!(matches!(verified, Verified::Intact { runs: 10, entries: 1020, .. }), "{verified:?}");
 }

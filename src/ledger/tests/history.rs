@@ -63,8 +63,8 @@ fn what_was_governed_or_imported_before_is_not_counted_again() {
         let own = turn.append(&answered(response("r1", "t1", "a"))).unwrap();
         assert_eq!((own.new, own.holder), (false, None));
     });
-    assert_eq!(ledger.sums_by(&[], None, None).unwrap()[0].1.responses, 3);
-    assert!(matches!(ledger.verify().unwrap(), Verified::Open { .. }));
+    assert_eq!(ledger.sums().by(&[], None, None).unwrap()[0].1.responses, 3);
+    assert!(matches!(ledger.audit().verify().unwrap(), Verified::Open { .. }));
 }
 
 /// What a hook of 0.169 told of the response.
@@ -106,8 +106,8 @@ fn a_response_that_a_hook_told_first_counts_once_whoever_reads_its_record() {
     }
     append(&mut ledger, &ended("r2"));
     assert_eq!(import(&mut ledger, &[response("", "t2", "a")]), [false]);
-    assert_eq!(ledger.sums_by(&[], None, None).unwrap()[0].1.responses, 8);
-    assert!(matches!(ledger.verify().unwrap(), Verified::Intact { .. }), "{:?}", ledger.verify());
+    assert_eq!(ledger.sums().by(&[], None, None).unwrap()[0].1.responses, 8);
+    assert!(matches!(ledger.audit().verify().unwrap(), Verified::Intact { .. }), "{:?}", ledger.audit().verify());
     let made_up = "INSERT INTO confirmed VALUES (1, 'x', 'hook@turn:1')";
     for (what, sql, undo) in [
         ("one made up", made_up, "DELETE FROM confirmed WHERE key = 'x'"),
@@ -119,7 +119,7 @@ fn a_response_that_a_hook_told_first_counts_once_whoever_reads_its_record() {
         ("one forgotten", "DELETE FROM confirmed WHERE key = 'b'", ""),
     ] {
         ledger.conn.execute_batch(sql).unwrap();
-        assert!(matches!(ledger.verify().unwrap(), Verified::Broken { .. }), "{what}");
+        assert!(matches!(ledger.audit().verify().unwrap(), Verified::Broken { .. }), "{what}");
         ledger.conn.execute_batch(undo).unwrap();
     }
 }
@@ -131,12 +131,12 @@ fn an_imported_response_is_read_back_without_run_and_agent() {
         Response { run: None, agent: None, basis: Basis::Estimated(Guess::Pause), ..response("none", "t1", "a") };
     import(&mut ledger, std::slice::from_ref(&expected));
     let mut found = Vec::new();
-    ledger.responses(&Filter::default(), |response| found.push(response)).unwrap();
+    ledger.responses().each(&Filter::default(), |response| found.push(response)).unwrap();
     assert_eq!(found, std::slice::from_ref(&expected));
     found.clear();
-    ledger.estimates(&Filter::default(), |response| found.push(response)).unwrap();
+    ledger.responses().estimates(&Filter::default(), |response| found.push(response)).unwrap();
     assert_eq!(found, [expected]);
-    assert_eq!(ledger.span(&Filter::default()).unwrap(), Some((at(0), at(0))));
+    assert_eq!(ledger.sums().span(&Filter::default()).unwrap(), Some((at(0), at(0))));
 }
 
 #[test]
@@ -159,10 +159,12 @@ fn tampering_with_imported_rows_is_found() {
         let mut ledger = Ledger::in_memory().unwrap();
         import(&mut ledger, &[response("r1", "t1", "a"), response("r1", "t1", "b")]);
         import(&mut ledger, &[response("r1", "t2", "a")]);
-        assert!(matches!(ledger.verify().unwrap(), Verified::Intact { .. }));
+        assert!(matches!(ledger.audit().verify().unwrap(), Verified::Intact { .. }));
         let undefended = "DROP TRIGGER usage_stays; DROP TRIGGER usage_remains; DROP TRIGGER links_remain;";
         ledger.conn.execute_batch(&format!("{undefended}{sql}")).unwrap_or_else(|error| panic!("{what}: {error}"));
-        let Verified::Broken { place: found, .. } = ledger.verify().unwrap() else { panic!("{what}: not found") };
+        let Verified::Broken { place: found, .. } = ledger.audit().verify().unwrap() else {
+            panic!("{what}: not found")
+        };
         assert_eq!(found, place, "{what}");
     }
 }
@@ -178,9 +180,9 @@ fn a_batch_that_fails_leaves_nothing() {
         Err(crate::ledger::LedgerError::ReadOnly)
     });
     assert!(failed.is_err());
-    assert!(ledger.file_marks().unwrap().is_empty());
+    assert!(ledger.history().file_marks().unwrap().is_empty());
     assert_eq!(import(&mut ledger, &[response("r1", "t1", "a")]), [true]);
-    assert!(matches!(ledger.verify().unwrap(), Verified::Intact { .. }));
+    assert!(matches!(ledger.audit().verify().unwrap(), Verified::Intact { .. }));
 }
 
 #[test]
@@ -195,12 +197,12 @@ fn files_are_remembered_as_they_were_and_their_bad_lines_are_told() {
             batch.mark(Path::new("/b"), &mark(2))
         })
         .unwrap();
-    let marks = ledger.file_marks().unwrap();
+    let marks = ledger.history().file_marks().unwrap();
     assert_eq!(marks.get(odd), Some(&mark(0)));
     assert_eq!(marks.get(Path::new("/b")), Some(&mark(2)));
-    assert_eq!(ledger.skipped_lines(&Filter::default()).unwrap(), 2);
+    assert_eq!(ledger.responses().skipped_lines(&Filter::default()).unwrap(), 2);
     let later = Filter { since: Some(at(2_000)), ..Filter::default() };
-    assert_eq!(ledger.skipped_lines(&later).unwrap(), 0);
+    assert_eq!(ledger.responses().skipped_lines(&later).unwrap(), 0);
 }
 
 #[test]

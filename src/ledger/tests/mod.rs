@@ -10,6 +10,6 @@ mod outbox;
 mod recording;
 mod repriced;
 mod sharing;
-mod spawned;
+mod sub_agents;
 mod totals;
 mod under_way;

@@ -48,8 +48,8 @@ fn ten_that_open_a_new_ledger_at_once_all_get_it() {
         }
     });
     let ledger = Ledger::open_read_only(dir.path()).unwrap();
-    assert_eq!(ledger.runs(&RunFilter::default()).unwrap().len(), 10);
-    assert!(matches!(ledger.verify().unwrap(), Verified::Open { runs: 10, .. }));
+    assert_eq!(ledger.runs().list(&RunFilter::default()).unwrap().len(), 10);
+    assert!(matches!(ledger.audit().verify().unwrap(), Verified::Open { runs: 10, .. }));
 }
 
 #[test]
@@ -105,8 +105,8 @@ fn damage_is_named_and_verify_calls_it_broken() {
     assert!(damaged.map(|page| page.fill(0xff)).count() > 0);
     std::fs::write(&path, bytes).unwrap();
     let ledger = Ledger::open(dir.path()).unwrap();
-    assert!(matches!(ledger.events(&"r1".into()), Err(LedgerError::Corrupt { .. })));
-    assert!(matches!(ledger.verify().unwrap(), Verified::Broken { .. }));
+    assert!(matches!(ledger.runs().events(&"r1".into()), Err(LedgerError::Corrupt { .. })));
+    assert!(matches!(ledger.audit().verify().unwrap(), Verified::Broken { .. }));
 }
 
 #[test]
@@ -126,11 +126,11 @@ fn a_read_only_ledger_reads_and_does_not_write() {
     let mut writer = Ledger::open(dir.path()).unwrap();
     told(&mut writer);
     let mut reader = Ledger::open_read_only(dir.path()).unwrap();
-    assert_eq!(reader.last_run().unwrap().unwrap().id, "r2".into());
+    assert_eq!(reader.runs().last().unwrap().unwrap().id, "r2".into());
     assert!(matches!(reader.turn(at(0), |turn| turn.watch_from_now()), Err(LedgerError::ReadOnly)));
     // It sees what is written while it is open.
     govern(&mut writer, "r3");
-    assert_eq!(reader.last_run().unwrap().unwrap().id, "r3".into());
+    assert_eq!(reader.runs().last().unwrap().unwrap().id, "r3".into());
 }
 
 #[test]
@@ -246,12 +246,12 @@ fn a_full_disk_takes_nothing_of_what_was_recorded() {
     };
     assert!(matches!(error, LedgerError::Full), "{error:?}");
     assert!(recorded > 1);
-    assert_eq!(ledger.events(&"r3".into()).unwrap().len(), recorded);
-    assert!(matches!(ledger.verify().unwrap(), Verified::Open { runs: 3, .. }));
+    assert_eq!(ledger.runs().events(&"r3".into()).unwrap().len(), recorded);
+    assert!(matches!(ledger.audit().verify().unwrap(), Verified::Open { runs: 3, .. }));
     // With room again, it goes on.
     ledger.conn.pragma_update(None, "max_page_count", 1_000_000).unwrap();
     append(&mut ledger, &ended("r3"));
-    assert!(matches!(ledger.verify().unwrap(), Verified::Intact { runs: 3, .. }));
+    assert!(matches!(ledger.audit().verify().unwrap(), Verified::Intact { runs: 3, .. }));
 }
 
 #[test]
@@ -259,16 +259,16 @@ fn the_ledger_of_version_1_opens_and_verifies() {
     let dir = folder();
     raw(dir.path()).execute_batch(V1).unwrap();
     let ledger = Ledger::open(dir.path()).unwrap();
-    let Verified::Intact { runs: 2, entries: 18, head } = ledger.verify().unwrap() else {
-        panic!("{:?}", ledger.verify())
+    let Verified::Intact { runs: 2, entries: 18, head } = ledger.audit().verify().unwrap() else {
+        panic!("{:?}", ledger.audit().verify())
     };
-    assert_eq!(head, ledger.head().unwrap());
-    let events = ledger.events(&"r2".into()).unwrap();
+    assert_eq!(head, ledger.audit().head().unwrap());
+    let events = ledger.runs().events(&"r2".into()).unwrap();
     assert_eq!(events[0].event, started("r2"));
     assert_eq!(events[2].event, answered(response("r2", "thread-r2", "resp_0")));
-    assert_eq!(ledger.extended(&key("team=web"), at(0)).unwrap(), 4_000_000_000);
-    assert_eq!(ledger.approvals(false).unwrap().len(), 2);
-    assert_eq!(ledger.command_of(&"r1".into()).unwrap().unwrap(), r#"{"cwd":"/work/shop"}"#);
+    assert_eq!(ledger.budgets().extended(&key("team=web"), at(0)).unwrap(), 4_000_000_000);
+    assert_eq!(ledger.questions().all(false).unwrap().len(), 2);
+    assert_eq!(ledger.runs().command_of(&"r1".into()).unwrap().unwrap(), r#"{"cwd":"/work/shop"}"#);
 }
 
 #[test]
@@ -324,7 +324,7 @@ fn pages_that_are_written_over_in_the_middle_of_the_log_do_not_get_into_the_data
     assert!(matches!(&damaged, Err(LedgerError::Gone { path }) if path.ends_with("ledger.db-wal")), "{damaged:?}");
     drop(ledger);
     let ledger = Ledger::open(dir.path()).unwrap();
-    assert_eq!(ledger.events(&"r1".into()).unwrap().len(), 1, "what was in the database before is there");
+    assert_eq!(ledger.runs().events(&"r1".into()).unwrap().len(), 1, "what was in the database before is there");
     let whole: String = ledger.conn.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(whole, "ok");
 }
@@ -348,7 +348,7 @@ fn what_is_written_over_the_log_is_told_and_does_not_get_into_the_database() {
         }
         drop(ledger);
         let ledger = Ledger::open(dir.path()).unwrap();
-        assert_eq!(ledger.events(&"r1".into()).unwrap().len(), 1, "what was in the database before is there");
+        assert_eq!(ledger.runs().events(&"r1".into()).unwrap().len(), 1, "what was in the database before is there");
     }
 }
 

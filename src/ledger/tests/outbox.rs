@@ -117,7 +117,7 @@ fn a_notice_of_a_turn_that_fails_was_never_there() {
 #[test]
 fn whoever_got_a_question_is_told_what_became_of_it_and_who_was_to_get_it_later_is_spared() {
     let (_dir, mut ledger) = ledger();
-    let id = turn(&mut ledger, |turn| turn.ask(&question("team=web"), &|_| true).unwrap().approval);
+    let id = turn(&mut ledger, |turn| turn.questions().ask(&question("team=web"), &|_| true).unwrap().approval);
     let follows = BTreeMap::from([(NoticeKind::Decided, vec!["log".to_owned()])]);
     let copies = [("webhook".to_owned(), at(0)), ("boss".to_owned(), at(600_000))];
     let asked = notice("q", NoticeKind::Question, Some(id));
@@ -140,7 +140,7 @@ fn whoever_got_a_question_is_told_what_became_of_it_and_who_was_to_get_it_later_
 #[test]
 fn a_question_that_two_runs_have_put_is_told_as_settled_to_all_whom_either_told() {
     let (_dir, mut ledger) = ledger();
-    let id = turn(&mut ledger, |turn| turn.ask(&question("team=web"), &|_| true).unwrap().approval);
+    let id = turn(&mut ledger, |turn| turn.questions().ask(&question("team=web"), &|_| true).unwrap().approval);
     let follows = BTreeMap::from([(NoticeKind::Decided, vec!["log".to_owned()])]);
     let asked = notice("q", NoticeKind::Question, Some(id));
     let posted = [("mail:ann@x.example".to_owned(), at(0))];
@@ -177,7 +177,7 @@ fn a_letter_lets_a_run_go_on_once_and_only_that_run() {
 #[test]
 fn what_a_channel_knows_a_copy_by_is_found_by_the_question_the_notice_and_the_run() {
     let (_dir, mut ledger) = ledger();
-    let id = turn(&mut ledger, |turn| turn.ask(&question("team=web"), &|_| true).unwrap().approval);
+    let id = turn(&mut ledger, |turn| turn.questions().ask(&question("team=web"), &|_| true).unwrap().approval);
     post(&mut ledger, &notice("q", NoticeKind::Question, Some(id)), &[("slack", 0), ("webhook", 0)]);
     let asked = |ledger: &Ledger, to: &str| outbox::copy_of_question(ledger, id, to).unwrap();
     assert_eq!((asked(&ledger, "slack"), asked(&ledger, "slack:#x")), (Asked::Waits, Asked::Never));
@@ -209,12 +209,14 @@ fn a_deadline_and_a_dead_run_are_told_as_well() {
     for (state, kind) in
         [(ApprovalState::Expired, NoticeKind::Expired), (ApprovalState::Withdrawn, NoticeKind::Withdrawn)]
     {
-        let id = turn(&mut ledger, |turn| turn.ask(&question("team=web"), &|_| true).unwrap().approval);
+        let id = turn(&mut ledger, |turn| turn.questions().ask(&question("team=web"), &|_| true).unwrap().approval);
         post(&mut ledger, &notice(kind.as_str(), NoticeKind::Question, Some(id)), &[("webhook", 0)]);
         if state == ApprovalState::Expired {
-            turn(&mut ledger, |turn| turn.answer(id, state, Some(&Answer::Stop), "deadline", None).unwrap());
+            turn(&mut ledger, |turn| {
+                turn.questions().answer(id, state, Some(&Answer::Stop), "deadline", None).unwrap()
+            });
         } else {
-            turn(&mut ledger, |turn| turn.clear_dead(&|_| false).unwrap());
+            turn(&mut ledger, |turn| turn.questions().clear_dead(&|_| false).unwrap());
         }
         let told = claim(&mut ledger, 0);
         let kinds: Vec<NoticeKind> =

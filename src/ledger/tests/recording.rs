@@ -84,7 +84,7 @@ fn every_kind_of_event_comes_back_as_it_was() {
     for (event, seq) in told.iter().zip(1..).skip(1) {
         assert_eq!(append(&mut ledger, event), Appended { seq, new: true, holder: None });
     }
-    let entries = ledger.events(&"r1".into()).unwrap();
+    let entries = ledger.runs().events(&"r1".into()).unwrap();
     assert_eq!(entries.iter().map(|entry| entry.event.clone()).collect::<Vec<_>>(), told);
     assert_eq!(entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(), (1..=told.len() as u64).collect::<Vec<_>>());
 }
@@ -101,7 +101,7 @@ fn a_response_counts_once_whichever_run_brings_it() {
     assert_eq!(append(&mut ledger, &answered(again)), Appended { seq: 1, new: false, holder: None });
     // The same key in another thread is another response.
     assert!(append(&mut ledger, &answered(response("r2", "t2", "resp_1"))).new);
-    assert_eq!(ledger.sums_by(&[], None, None).unwrap()[0].1.responses, 2);
+    assert_eq!(ledger.sums().by(&[], None, None).unwrap()[0].1.responses, 2);
 }
 
 #[test]
@@ -113,7 +113,10 @@ fn a_run_takes_nothing_before_its_start_and_after_its_seal() {
     govern(&mut ledger, "r1");
     append(&mut ledger, &ended("r1"));
     assert!(matches!(try_append(&mut ledger, &seen("r1", "t1")), LedgerError::Sealed { .. }));
-    assert!(matches!(ledger.turn(at(0), |turn| turn.reserve(&key("x"), 1)).unwrap_err(), LedgerError::Sealed { .. }));
+    assert!(matches!(
+        ledger.turn(at(0), |turn| turn.budgets().reserve(&key("x"), 1)).unwrap_err(),
+        LedgerError::Sealed { .. }
+    ));
 }
 
 #[test]
@@ -122,26 +125,26 @@ fn a_turn_that_fails_leaves_nothing() {
     govern(&mut ledger, "r1");
     let result: Result<(), LedgerError> = ledger.turn(at(0), |turn| {
         turn.append(&answered(response("r1", "t1", "resp_1")))?;
-        turn.reserve(&key("team=web"), 5)?;
+        turn.budgets().reserve(&key("team=web"), 5)?;
         Err(LedgerError::NoRun)
     });
     assert!(result.is_err());
-    assert_eq!(ledger.events(&"r1".into()).unwrap().len(), 1);
-    assert_eq!(ledger.reserved(&key("team=web"), &|_| true).unwrap(), 0);
-    assert_eq!(ledger.sums_by(&[], None, None).unwrap(), []);
+    assert_eq!(ledger.runs().events(&"r1".into()).unwrap().len(), 1);
+    assert_eq!(ledger.budgets().reserved(&key("team=web"), &|_| true).unwrap(), 0);
+    assert_eq!(ledger.sums().by(&[], None, None).unwrap(), []);
 }
 
 #[test]
 fn a_runs_row_tells_its_life() {
     let mut ledger = Ledger::in_memory().unwrap();
-    assert_eq!(ledger.last_run().unwrap(), None);
+    assert_eq!(ledger.runs().last().unwrap(), None);
     govern(&mut ledger, "r1");
-    let open = ledger.last_run().unwrap().unwrap();
+    let open = ledger.runs().last().unwrap().unwrap();
     assert_eq!((open.ended, open.outcome, open.process), (None, None, process(1)));
     assert_eq!(open.command, ["codex", "exec"]);
     assert_eq!(open.attribution.team.as_deref(), Some("web"));
     append(&mut ledger, &ended("r1"));
-    let run = ledger.last_run().unwrap().unwrap();
+    let run = ledger.runs().last().unwrap().unwrap();
     assert_eq!((run.ended, run.code, run.rule), (Some(at(0)), Some(124), Some("each run".into())));
 }
 
@@ -162,11 +165,11 @@ fn threads_are_known_by_run_and_keep_their_last_state() {
     append(&mut ledger, &moved("r1"));
     govern(&mut ledger, "r2");
     append(&mut ledger, &moved("r2"));
-    let threads = ledger.threads(&"r1".into()).unwrap();
+    let threads = ledger.runs().threads(&"r1".into()).unwrap();
     let told: Vec<_> = threads.iter().map(|t| (t.thread.as_str(), t.path.as_str(), t.provider.as_deref())).collect();
     let path = "/home/dev/.codex/sessions/t2.jsonl";
     assert_eq!(told, [("t1", "/moved.jsonl", None), ("t2", path, Some("openai"))]);
-    assert_eq!(ledger.threads(&"r2".into()).unwrap().len(), 1);
+    assert_eq!(ledger.runs().threads(&"r2".into()).unwrap().len(), 1);
 }
 
 #[test]
@@ -175,7 +178,7 @@ fn runs_are_found_by_the_beginning_of_their_id() {
     for run in ["k3f9", "k3f9x2", "k4", "%"] {
         govern(&mut ledger, run);
     }
-    let found = |prefix: &str| ledger.find_run(prefix).map(|run| run.id.as_str().to_owned());
+    let found = |prefix: &str| ledger.runs().find(prefix).map(|run| run.id.as_str().to_owned());
     assert_eq!(found("k4").unwrap(), "k4");
     assert_eq!(found("k3f9").unwrap(), "k3f9");
     assert_eq!(found("k3f9x").unwrap(), "k3f9x2");
@@ -196,13 +199,14 @@ fn runs_are_listed_by_time_and_life() {
     }
     append(&mut ledger, &ended("r1"));
     append(&mut ledger, &ended("r2"));
-    let ids = |filter| ledger.runs(&filter).unwrap().iter().map(|run| run.id.as_str().to_owned()).collect::<Vec<_>>();
+    let ids =
+        |filter| ledger.runs().list(&filter).unwrap().iter().map(|run| run.id.as_str().to_owned()).collect::<Vec<_>>();
     let all = RunFilter::default();
     assert_eq!(ids(all), ["r3", "r2", "r1"]);
     assert_eq!(ids(RunFilter { since: Some(at(1000)), ..all }), ["r3", "r2"]);
     assert_eq!(ids(RunFilter { until: Some(at(1000)), ..all }), ["r1"]);
     assert_eq!(ids(RunFilter { limit: Some(1), ..all }), ["r3"]);
-    let live = ledger.live_runs(&|govern| [0, 2000].contains(&govern.process.pid)).unwrap();
+    let live = ledger.runs().live(&|govern| [0, 2000].contains(&govern.process.pid)).unwrap();
     assert_eq!(live.iter().map(|run| run.id.as_str()).collect::<Vec<_>>(), ["r3"]);
 }
 
@@ -218,7 +222,10 @@ fn responses_stream_in_the_order_of_their_time() {
     }
     let keys = |filter: Filter| {
         let mut keys = Vec::new();
-        ledger.responses(&filter, |response| keys.push(format!("{}-{}", response.thread, response.key))).unwrap();
+        ledger
+            .responses()
+            .each(&filter, |response| keys.push(format!("{}-{}", response.thread, response.key)))
+            .unwrap();
         keys
     };
     assert_eq!(keys(Filter::default()), ["r1-1", "r2-1", "r1-2", "r2-2", "r1-3", "r2-3"]);
@@ -250,22 +257,22 @@ fn what_comes_after_a_runs_end_is_added_and_leaves_it_ended_as_it_was() {
     assert!(matches!(refused, Err(LedgerError::Sealed { .. })), "{refused:?}");
     // A turn that adds nothing writes nothing.
     turn(&mut ledger, |turn| turn.adds_late());
-    assert_eq!(ledger.events(&"r1".into()).unwrap().len(), 2);
+    assert_eq!(ledger.runs().events(&"r1".into()).unwrap().len(), 2);
     turn(&mut ledger, |turn| {
         turn.adds_late();
-        turn.reserve(&key("team=web"), 5).unwrap();
+        turn.budgets().reserve(&key("team=web"), 5).unwrap();
         for name in ["resp_1", "resp_2"] {
             turn.append(&answered(response("r1", "t1", name))).unwrap();
         }
     });
-    let events = ledger.events(&"r1".into()).unwrap().into_iter().map(|entry| entry.event.kind);
+    let events = ledger.runs().events(&"r1".into()).unwrap().into_iter().map(|entry| entry.event.kind);
     let events: Vec<EventKind> = events.skip(2).collect();
     assert_eq!((&events[0], &events[3]), (&EventKind::RunReopened, &ended("r1").kind), "{events:?}");
     assert_eq!(events.len(), 4, "{events:?}");
-    let run = ledger.last_run().unwrap().unwrap();
+    let run = ledger.runs().last().unwrap().unwrap();
     assert_eq!((run.outcome.as_deref(), run.rule, run.process), (Some("stopped"), Some("each run".into()), process(1)));
-    assert_eq!(ledger.reserved(&key("team=web"), &|_| true).unwrap(), 0);
-    assert!(matches!(ledger.verify().unwrap(), Verified::Intact { entries: 6, .. }));
+    assert_eq!(ledger.budgets().reserved(&key("team=web"), &|_| true).unwrap(), 0);
+    assert!(matches!(ledger.audit().verify().unwrap(), Verified::Intact { entries: 6, .. }));
     // The next turn is as strict as any.
     assert!(ledger.turn(at(0), |turn| turn.append(&decided("r1"))).is_err());
 }

@@ -57,7 +57,7 @@ fn reprice(ledger: &mut Ledger) -> Repriced {
 
 /// Cost in cents, estimated and unpriced ones.
 fn totals(ledger: &Ledger, since: Option<Timestamp>, until: Option<Timestamp>) -> (i64, u64, u64) {
-    let sums = ledger.sums(&SumQuery { since, until, ..SumQuery::default() }).unwrap();
+    let sums = ledger.sums().rows(&SumQuery { since, until, ..SumQuery::default() }).unwrap();
     let sum = sums.first().map(|row| row.sum).unwrap_or_default();
     (sum.cost.nanos() / 10_000_000, sum.estimated, sum.unpriced)
 }
@@ -73,17 +73,20 @@ fn a_later_price_is_in_every_sum_and_the_chain_still_holds() {
     assert_eq!(totals(&ledger, Some(at(0)), Some(at(1_000))), (2, 0, 0));
     assert_eq!(totals(&ledger, None, Some(at(30_000))), (2, 0, 0));
     assert_eq!(totals(&ledger, Some(at(30_000)), None), (1, 1, 1));
-    let slices = ledger.slices(&SliceQuery { by_run: true, by_thread: true, ..SliceQuery::default() }).unwrap();
+    let slices = ledger.sums().slices(&SliceQuery { by_run: true, by_thread: true, ..SliceQuery::default() }).unwrap();
     assert_eq!(slices.iter().map(|slice| slice.sum.cost.nanos() / 10_000_000).sum::<i64>(), 3);
-    let by_model = ledger.sums_by(&[Dimension::Model], None, None).unwrap();
+    let by_model = ledger.sums().by(&[Dimension::Model], None, None).unwrap();
     assert!(by_model.iter().any(|(values, sum)| values[0].as_deref() == Some(MODELS[1]) && sum.unpriced == 1));
     let mut costs = Vec::new();
-    ledger.responses(&Filter::default(), |response| costs.push((response.key.to_string(), response.cost))).unwrap();
+    ledger
+        .responses()
+        .each(&Filter::default(), |response| costs.push((response.key.to_string(), response.cost)))
+        .unwrap();
     costs.sort_by(|one, other| one.0.cmp(&other.0));
     let cent = Money::from_nanos(10_000_000);
     let costs: Vec<Cost> = costs.into_iter().map(|(_, cost)| cost).collect();
     assert_eq!(costs, [Cost::Priced(cent), Cost::Unpriced, Cost::Priced(cent), Cost::Estimated(cent)]);
-    assert!(matches!(ledger.verify().unwrap(), Verified::Intact { .. }), "{:?}", ledger.verify());
+    assert!(matches!(ledger.audit().verify().unwrap(), Verified::Intact { .. }), "{:?}", ledger.audit().verify());
 }
 
 #[test]
@@ -99,7 +102,7 @@ fn a_price_is_given_once_and_what_stays_unknown_may_get_one_later() {
     // Read again from its file it is known, at the price that it got.
     import(&mut ledger, &unpriced("t2", "d", MODELS[0], 60 * 24));
     assert_eq!(totals(&ledger, None, None), (8, 1, 0));
-    assert!(matches!(ledger.verify().unwrap(), Verified::Intact { .. }), "{:?}", ledger.verify());
+    assert!(matches!(ledger.audit().verify().unwrap(), Verified::Intact { .. }), "{:?}", ledger.audit().verify());
 }
 
 #[test]
@@ -117,7 +120,7 @@ fn later_prices_that_were_changed_or_made_by_hand_are_found() {
         busy(&mut ledger);
         reprice(&mut ledger);
         ledger.conn.execute_batch(change).unwrap();
-        assert!(matches!(ledger.verify().unwrap(), Verified::Broken { .. }), "{change}");
+        assert!(matches!(ledger.audit().verify().unwrap(), Verified::Broken { .. }), "{change}");
     }
     let mut ledger = Ledger::in_memory().unwrap();
     busy(&mut ledger);

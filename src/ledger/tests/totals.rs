@@ -28,7 +28,7 @@ fn unpriced_and_estimated_responses_are_counted_apart() {
         one("2", Cost::Estimated(Money::from_nanos(3))),
         one("3", Cost::Unpriced),
     ]);
-    let sum = ledger.sums_by(&[], None, None).unwrap()[0].1;
+    let sum = ledger.sums().by(&[], None, None).unwrap()[0].1;
     assert_eq!((sum.responses, sum.cost.nanos(), sum.estimated, sum.unpriced), (3, 10, 1, 1));
     let amounts = [Unit::Usd, Unit::Tok, Unit::AllTok, Unit::Responses, Unit::Minutes].map(|unit| sum.amount(unit));
     assert_eq!(amounts, [Some(10), Some(1950), Some(3150), Some(3), None]);
@@ -42,13 +42,13 @@ fn absurd_counts_stay_at_the_end_of_the_scale() {
         (0..3).map(|n| Response { tokens: absurd, cost, ..response("r1", "t1", &n.to_string()) }).collect();
     let ledger = with(&many);
     let dims = [Dimension::Team];
-    let rolled = ledger.sums_by(&dims, None, None).unwrap()[0].1;
+    let rolled = ledger.sums().by(&dims, None, None).unwrap()[0].1;
     assert_eq!(rolled.cost.nanos(), i64::MAX);
     assert_eq!(rolled.amount(Unit::AllTok), Some(i64::MAX));
-    let apart = ledger.sums_by(&[Dimension::Run], None, None).unwrap()[0].1;
+    let apart = ledger.sums().by(&[Dimension::Run], None, None).unwrap()[0].1;
     assert_eq!(apart.cost.nanos(), i64::MAX);
     // A run that is still open is all that an audit finds.
-    assert!(matches!(ledger.verify().unwrap(), crate::ledger::Verified::Open { .. }));
+    assert!(matches!(ledger.audit().verify().unwrap(), crate::ledger::Verified::Open { .. }));
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn an_absurd_record_before_a_window_hides_nothing_of_what_was_spent_in_it() {
         ..response("r1", "t1", &n.to_string())
     }));
     let ledger = with(&many);
-    let since = |from: i64| ledger.sums_by(&[Dimension::Team], Some(at(from * day)), None).unwrap()[0].1.cost.nanos();
+    let since = |from: i64| ledger.sums().by(&[Dimension::Team], Some(at(from * day)), None).unwrap()[0].1.cost.nanos();
     assert_eq!([since(1), since(2), since(8)], [56, 49, 7]);
 }
 
@@ -78,7 +78,7 @@ fn time_comes_in_pieces_that_fit_every_time_zones_day() {
             let start = quarter.timestamp_millis().div_euclid(millis) * millis;
             Timestamp::from_timestamp_millis(start).unwrap()
         };
-        let rows = ledger.sums(&SumQuery { piece: Some(&piece), ..SumQuery::default() }).unwrap();
+        let rows = ledger.sums().rows(&SumQuery { piece: Some(&piece), ..SumQuery::default() }).unwrap();
         rows.iter().map(|row| (row.start.unwrap(), row.sum.responses)).collect::<Vec<_>>()
     };
     assert_eq!(starts(quarter), [(at(0), 2), (at(quarter), 1), (at(4 * quarter), 1)]);
@@ -92,7 +92,7 @@ fn a_scope_is_spent_exactly_and_unknown_is_a_value_of_its_own() {
     turn(&mut ledger, |turn| {
         let spent = |scope: &[(Dimension, Option<&str>)]| {
             let scope: Vec<_> = scope.iter().map(|(dim, value)| (dim.clone(), value.map(str::to_owned))).collect();
-            turn.spent(&scope, None, None).unwrap().responses
+            turn.sums().spent(&scope, None, None).unwrap().responses
         };
         assert_eq!(spent(&[]), 3);
         assert_eq!(spent(&[(Dimension::Team, Some("web"))]), 2);
@@ -158,7 +158,7 @@ proptest! {
         let key = |response: &Response| -> Vec<Option<String>> {
             dims.iter().map(|dimension| response.get(dimension).map(str::to_owned)).collect()
         };
-        prop_assert_eq!(ledger.sums_by(&dims, since, until).unwrap(), added_up(&responses, (since, until), key));
+        prop_assert_eq!(ledger.sums().by(&dims, since, until).unwrap(), added_up(&responses, (since, until), key));
     }
 
     /// Classes of work change while their turns go on: each sum is of what the responses are in the end, and no other sum
@@ -179,7 +179,7 @@ proptest! {
         let dims: Vec<Dimension> =
             [Dimension::Team, Dimension::Thread, Dimension::Run].into_iter().take(beside).collect();
         let (since, until) = (window.0.map(at), window.1.map(at));
-        let before = ledger.sums_by(&dims, since, until).unwrap();
+        let before = ledger.sums().by(&dims, since, until).unwrap();
         for (class, places) in &changes {
             let class = WorkClass::ALL[*class];
             let mut moved = Vec::new();
@@ -191,14 +191,14 @@ proptest! {
             }
             turn(&mut ledger, |turn| turn.classify(class, &moved).unwrap());
         }
-        prop_assert_eq!(ledger.sums_by(&dims, since, until).unwrap(), before);
+        prop_assert_eq!(ledger.sums().by(&dims, since, until).unwrap(), before);
         let mut by_class = dims.clone();
         by_class.push(Dimension::Work);
         let key = |response: &Response| -> Vec<Option<String>> {
             by_class.iter().map(|dimension| response.get(dimension).map(str::to_owned)).collect()
         };
-        prop_assert_eq!(ledger.sums_by(&by_class, since, until).unwrap(), added_up(&responses, (since, until), key));
-        let is_sound = matches!(ledger.verify().unwrap(), crate::ledger::Verified::Open { .. });
+        prop_assert_eq!(ledger.sums().by(&by_class, since, until).unwrap(), added_up(&responses, (since, until), key));
+        let is_sound = matches!(ledger.audit().verify().unwrap(), crate::ledger::Verified::Open { .. });
         prop_assert!(is_sound);
     }
 
@@ -238,7 +238,7 @@ proptest! {
             let (start, run, thread, model, team): (_, _, Option<String>, _, _) = key(response);
             (start, run, thread.filter(|_| by_thread), model, team)
         };
-        let found: BTreeMap<_, _> = ledger.slices(&query).unwrap().into_iter().map(|slice| {
+        let found: BTreeMap<_, _> = ledger.sums().slices(&query).unwrap().into_iter().map(|slice| {
             let thread = slice.thread.map(|thread| thread.as_str().to_owned());
             ((slice.start, slice.run, thread, slice.model, slice.attribution.team), slice.sum)
         }).collect();

@@ -27,21 +27,26 @@ fn what_a_killed_govern_left_is_told_once_and_taken_over_by_the_chain() {
     }
     let left = [cut_off("r1", "coder", 2), cut_off("r1", "tester", 1)];
     let unseen = |ledger: &Ledger, alive: &Alive<'_>| -> Vec<(AgentName, Option<String>)> {
-        let found = ledger.unobserved(&Filter::default(), alive).unwrap();
+        let found = ledger.runs().unobserved(&Filter::default(), alive).unwrap();
         found.into_iter().map(|one| (one.agent, one.attribution.team)).collect()
     };
-    assert_eq!((ledger.cut_off(None, ALIVE).unwrap(), unseen(&ledger, ALIVE)), (Vec::new(), Vec::new()), "it lives");
-    assert_eq!(ledger.cut_off(None, DEAD).unwrap(), left);
-    assert_eq!(ledger.cut_off(Some(&"r2".into()), DEAD).unwrap(), []);
+    assert_eq!(
+        (ledger.runs().cut_off(None, ALIVE).unwrap(), unseen(&ledger, ALIVE)),
+        (Vec::new(), Vec::new()),
+        "it lives"
+    );
+    assert_eq!(ledger.runs().cut_off(None, DEAD).unwrap(), left);
+    assert_eq!(ledger.runs().cut_off(Some(&"r2".into()), DEAD).unwrap(), []);
     let both = ["coder", "tester"].map(|agent| (AgentName::from(agent), Some("web".to_owned())));
     assert_eq!(unseen(&ledger, DEAD), both);
 
     ledger.start_run("r1".into(), process(9));
     append(&mut ledger, &resumed("r1", 60_000));
-    let chained: Vec<Event> = ledger.events(&"r1".into()).unwrap().into_iter().map(|entry| entry.event).collect();
+    let chained: Vec<Event> =
+        ledger.runs().events(&"r1".into()).unwrap().into_iter().map(|entry| entry.event).collect();
     assert_eq!(chained.get(2..).unwrap(), left);
-    assert_eq!((ledger.cut_off(None, DEAD).unwrap(), unseen(&ledger, ALIVE)), (Vec::new(), both.to_vec()));
-    ledger.verify().unwrap();
+    assert_eq!((ledger.runs().cut_off(None, DEAD).unwrap(), unseen(&ledger, ALIVE)), (Vec::new(), both.to_vec()));
+    ledger.audit().verify().unwrap();
 }
 
 #[test]
@@ -53,11 +58,11 @@ fn an_agent_that_has_ended_and_a_run_that_is_over_leave_nothing() {
     let (because, in_flight_cost) = (String::new(), Money::ZERO);
     let ends = EventKind::AgentEnded { code: 0, in_flight: 1, in_flight_cost, result: None, because, active_ms: None };
     append(&mut ledger, &event("r1", ends));
-    assert_eq!(ledger.cut_off(None, DEAD).unwrap(), [cut_off("r1", "tester", 1)]);
+    assert_eq!(ledger.runs().cut_off(None, DEAD).unwrap(), [cut_off("r1", "tester", 1)]);
     append(&mut ledger, &ended("r1"));
     keep(&mut ledger, "r1", "tester", 3);
-    assert_eq!(ledger.cut_off(None, DEAD).unwrap(), []);
+    assert_eq!(ledger.runs().cut_off(None, DEAD).unwrap(), []);
     ledger.start_run("r1".into(), process(9));
     append(&mut ledger, &resumed("r1", 60_000));
-    assert_eq!(ledger.unobserved(&Filter::default(), DEAD).unwrap(), []);
+    assert_eq!(ledger.runs().unobserved(&Filter::default(), DEAD).unwrap(), []);
 }

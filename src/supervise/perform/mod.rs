@@ -13,7 +13,6 @@ use crate::decide::message::Input;
 use crate::decide::past_refusal::StartedBy;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::ledger::Ledger;
 use crate::model::AgentName;
 use crate::process::Order;
 use crate::proxy::messages::Refused;
@@ -120,7 +119,7 @@ impl Supervisor {
 
 /// What a refusal says of imported responses that a wrong clock stamped: they may be what fills a window.
 fn stamped_ahead(turns: &Turns) -> String {
-    match turns.ledger().map(Ledger::stamped_ahead) {
+    match turns.ledger().map(|ledger| ledger.history().stamped_ahead()) {
         Some(Ok(Some((last, many)))) if last > clock::now() => {
             let responses = text::count(many, "imported response is", "imported responses are");
             format!("; {responses} stamped in the future, up to {}, and counted when recorded", last.date_naive())

@@ -58,7 +58,7 @@ pub(super) fn open_prompt(question: Question, asking: &mut Asking, core: &mut Co
 
 /// How long a question waits yet: one that another run has put, as long as it does there.
 fn time_left(approval: ApprovalId, turns: &Turns) -> Option<Duration> {
-    let deadline = turns.ledger()?.approval(approval).ok()?.deadline?;
+    let deadline = turns.ledger()?.questions().find(approval).ok()?.deadline?;
     Some((deadline - clock::now()).to_std().unwrap_or_default())
 }
 

@@ -4,11 +4,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::model::{Attribution, ProcessIdentity, Response, RunId, ThreadId};
+use crate::model::{Attribution, ProcessIdentity, RunId, ThreadId};
 
-use super::rows::usage::{SELECT, Stored};
-use super::series::SeriesBook;
-use super::{Ledger, LedgerError, Turn};
+use super::{LedgerError, Turn};
 
 /// A thread and what its hooks know of it: JSON of the caller's making.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +26,13 @@ pub struct Pinned {
     pub attribution: Attribution,
 }
 
-impl Ledger {
+/// What hooks that have no supervisor have left.
+#[derive(Clone, Copy, Debug)]
+pub struct Hooks<'a> {
+    pub(super) conn: &'a Connection,
+}
+
+impl Hooks<'_> {
     /// What was pinned for a run, if it is under way by this process, or was last.
     pub fn pinned(&self, run: &RunId, process: ProcessIdentity) -> Result<Option<Pinned>, LedgerError> {
         let mut statement = self.conn.prepare_cached(
@@ -72,20 +76,27 @@ impl Ledger {
 
     /// The threads of a run that hooks attend to.
     pub fn attended(&self, run: &RunId) -> Result<Vec<Attended>, LedgerError> {
-        attended(&self.conn, run)
+        attended(self.conn, run)
     }
 }
 
-impl Turn<'_> {
+/// The same in a turn, for hooks of this process's own run.
+#[derive(Debug)]
+pub struct HooksMut<'t, 'a> {
+    pub(super) turn: &'t mut Turn<'a>,
+}
+
+impl HooksMut<'_, '_> {
     /// The threads of a run that hooks attend to, this turn's writes included.
     pub fn attended(&self, run: &RunId) -> Result<Vec<Attended>, LedgerError> {
-        attended(self.tx, run)
+        attended(self.turn.tx, run)
     }
 
     /// Keeps what is known of a thread of this process's own run, in place of what was known before.
     pub fn attend(&mut self, thread: &ThreadId, data: &str) -> Result<(), LedgerError> {
-        let own = self.own_run()?;
-        self.tx
+        let own = self.turn.own_run()?;
+        self.turn
+            .tx
             .prepare_cached("INSERT OR REPLACE INTO attended (run_no, thread, data) VALUES (?1, ?2, ?3)")?
             .execute(params![own, thread.as_str(), data])?;
         Ok(())
@@ -93,31 +104,17 @@ impl Turn<'_> {
 
     /// Keeps the repository's policy of this process's own run as it is now, and where its other policies lie.
     pub fn pin(&mut self, policy: Option<(&Path, &str)>, others: &[PathBuf]) -> Result<(), LedgerError> {
-        let own = self.own_run()?;
+        let own = self.turn.own_run()?;
         // One whose name is no text is not missed later.
         let others: Vec<&str> = others.iter().filter_map(|path| path.to_str()).collect();
         let others = serde_json::to_string(&others)
             .map_err(|error| LedgerError::unreadable(format!("the policies of a session: {error}")))?;
         let (path, text) = policy.map(|(path, text)| (path.display().to_string(), text)).unzip();
-        self.tx
+        self.turn
+            .tx
             .prepare_cached("INSERT OR REPLACE INTO pinned (run_no, path, policy, policies) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![own, path, text, others])?;
         Ok(())
-    }
-
-    /// What was imported of a thread, as nobody's, oldest first.
-    pub fn imported_of(&self, thread: &ThreadId) -> Result<Vec<Response>, LedgerError> {
-        let sql = format!(
-            "{} WHERE u.thread = (SELECT no FROM thread_ids WHERE id = ?1) AND u.run_no IS NULL ORDER BY u.id",
-            SELECT
-        );
-        let mut statement = self.tx.prepare_cached(&sql)?;
-        let mut rows = statement.query([thread.as_str()])?;
-        let (mut book, mut found) = (SeriesBook::default(), Vec::new());
-        while let Some(row) = rows.next()? {
-            found.push(Stored::read(row)?.response(self.tx, &mut book)?);
-        }
-        Ok(found)
     }
 }
 

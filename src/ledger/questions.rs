@@ -1,20 +1,22 @@
 //! Owns questions to people: asked once a budget, answered once, withdrawn when nobody waits any more.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::model::event::Answer;
 use crate::model::{
-    AgentName, Alive, Approval, ApprovalId, ApprovalState, Braked, BudgetKey, MayAnswer, ProcessIdentity, RunId,
-    RunProcess, Subject, Threshold, Timestamp,
+    AgentName, Alive, Approval, ApprovalId, ApprovalState, BudgetKey, MayAnswer, ProcessIdentity, RunId, RunProcess,
+    Subject, Threshold, Timestamp,
 };
 
 use super::chain::Link;
 use super::outbox;
 use super::rows::approval::{ApprovalRow, SELECT};
+use super::runs::Runs;
 use super::values::{json, key_text, moment};
-use super::{Ledger, LedgerError, Turn};
+use super::{LedgerError, Turn};
 
 /// A question that a run wants answered.
 #[derive(Clone, Debug)]
@@ -54,16 +56,23 @@ const CHANGED: &str = "changed in the ledger by somebody else, and not to be ans
 /// Why a question is withdrawn whose runs are over.
 const ALONE: &str = "nobody waits for it any more";
 
-impl Turn<'_> {
+/// Questions in a turn: put, answered and withdrawn.
+#[derive(Debug)]
+pub struct QuestionsMut<'t, 'a> {
+    pub(super) turn: &'t mut Turn<'a>,
+}
+
+impl QuestionsMut<'_, '_> {
     /// Asks, or joins the question that waits for this budget already. A question that no `alive` run waits for any more
     /// is withdrawn and asked anew.
     pub fn ask(&mut self, question: &Question, alive: &Alive<'_>) -> Result<Put, LedgerError> {
-        let (mut key, run_no) = (key_text(&question.key)?, self.own_run()?);
+        let (mut key, run_no) = (key_text(&question.key)?, self.turn.own_run()?);
         if question.about == Subject::Ahead {
             // It holds nobody and has no deadline: whoever is held at the limit has a question of their own.
             key = format!("ahead of {key} by {} of {run_no}", question.agent);
         }
         let pending: Option<(i64, Option<i64>)> = self
+            .turn
             .tx
             .prepare_cached("SELECT id, deadline FROM approvals WHERE key = ?1 AND state = 'pending'")?
             .query_row([&key], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -80,29 +89,13 @@ impl Turn<'_> {
         Ok(Put { approval, new: true, deadline: question.deadline })
     }
 
-    /// What a question says was written by the supervisor of a run, as its chain tells; and where it is this process's run,
-    /// by this process.
-    pub(super) fn is_answer(&self, row: &ApprovalRow) -> Result<bool, LedgerError> {
-        let sql = "SELECT revision FROM approvals WHERE id = ?1";
-        let revision: i64 = self.tx.prepare_cached(sql)?.query_row([row.id], |row| row.get(0))?;
-        let watch = self.watch.as_ref();
-        Ok(match row.told_by(self.tx)? {
-            // The run's chain tells of it once it was carried out, later in the same turn.
-            None => watch.is_some_and(|watch| watch.is_own_revision(revision)),
-            Some(run) => {
-                let is_ours = self.seat.is_some_and(|seat| seat.is_this_process() && seat.run == run);
-                !is_ours || watch.is_none_or(|watch| watch.wrote_revision(revision))
-            }
-        })
-    }
-
     /// The question about this that was answered last, by a person. One that the ledger's chain does not hold as it stands
     /// was answered by nobody.
     pub fn last_answered(&self, key: &BudgetKey) -> Result<Option<Approval>, LedgerError> {
         let sql = format!("{SELECT} WHERE a.key = ?1 AND a.state IN ('approved', 'denied') ORDER BY a.id DESC LIMIT 1");
-        let row = self.tx.prepare_cached(&sql)?.query_row([key_text(key)?], ApprovalRow::read).optional()?;
+        let row = self.turn.tx.prepare_cached(&sql)?.query_row([key_text(key)?], ApprovalRow::read).optional()?;
         match row {
-            Some(row) if self.is_answer(&row)? => Ok(Some(row.approval()?)),
+            Some(row) if is_answer(self.turn, &row)? => Ok(Some(row.approval()?)),
             Some(_) | None => Ok(None),
         }
     }
@@ -113,12 +106,12 @@ impl Turn<'_> {
         let sql =
             format!("{SELECT} WHERE a.key = ?1 AND a.state = 'approved' AND a.step IS NOT NULL AND a.answered >= ?2");
         let since = since.map_or(i64::MIN, |since| since.timestamp_millis());
-        let mut statement = self.tx.prepare_cached(&sql)?;
+        let mut statement = self.turn.tx.prepare_cached(&sql)?;
         let mut rows = statement.query(params![key_text(key)?, since])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             let row = ApprovalRow::read(row)?;
-            if !self.is_answer(&row)? {
+            if !is_answer(self.turn, &row)? {
                 continue;
             }
             let step = row.step.as_deref().map(serde_json::from_str::<Threshold>).transpose();
@@ -138,7 +131,7 @@ impl Turn<'_> {
         by: &str,
         reason: Option<&str>,
     ) -> Result<bool, LedgerError> {
-        let known = self.tx.prepare_cached("SELECT 1 FROM approvals WHERE id = ?1")?.exists([id.0])?;
+        let known = self.turn.tx.prepare_cached("SELECT 1 FROM approvals WHERE id = ?1")?.exists([id.0])?;
         if !known {
             return Err(LedgerError::NoSuchApproval { id });
         }
@@ -150,11 +143,11 @@ impl Turn<'_> {
 
     /// Somebody has said yes to a question that waits for more than one: this is shown, and decides nothing.
     pub fn vote(&mut self, id: ApprovalId, by: &str) -> Result<(), LedgerError> {
-        let row = self.tx.query_row(&format!("{SELECT} WHERE a.id = ?1"), [id.0], ApprovalRow::read)?;
-        expect_as_asked(self.tx, &row)?;
+        let row = self.turn.tx.query_row(&format!("{SELECT} WHERE a.id = ?1"), [id.0], ApprovalRow::read)?;
+        expect_as_asked(self.turn.tx, &row)?;
         let mut votes = row.approval()?.votes;
         votes.push(by.to_owned());
-        self.tx.execute(
+        self.turn.tx.execute(
             "UPDATE approvals SET votes = ?2 WHERE id = ?1 AND state = 'pending'",
             params![id.0, json(&votes)?],
         )?;
@@ -164,6 +157,7 @@ impl Turn<'_> {
     /// A run no longer waits for answers; questions for which nobody else waits are withdrawn. Says which.
     pub fn withdraw_for(&mut self, run: &RunId) -> Result<Vec<ApprovalId>, LedgerError> {
         let run_no: Option<i64> = self
+            .turn
             .tx
             .prepare_cached("SELECT no FROM runs WHERE id = ?1")?
             .query_row([run.as_str()], |row| row.get(0))
@@ -174,7 +168,7 @@ impl Turn<'_> {
     /// This process's run no longer waits for an answer; the question is withdrawn if no `alive` run waits for it any
     /// more. Says whether it was.
     pub fn leave(&mut self, id: ApprovalId, alive: &Alive<'_>) -> Result<bool, LedgerError> {
-        let own = self.own_run()?;
+        let own = self.turn.own_run()?;
         if !self.is_pending(id.0)? {
             return Ok(false);
         }
@@ -190,8 +184,8 @@ impl Turn<'_> {
             WHERE no IN (SELECT run_no FROM reservations) AND ended IS NULL",
             None,
         )? {
-            if !alive(&RunProcess { run: &run, process, sockets: self.sockets }) {
-                self.tx.execute("DELETE FROM reservations WHERE run_no = ?1", [run_no])?;
+            if !alive(&RunProcess { run: &run, process, sockets: self.turn.sockets }) {
+                self.turn.tx.execute("DELETE FROM reservations WHERE run_no = ?1", [run_no])?;
             }
         }
         self.withdraw(&|_, govern| alive(govern))
@@ -199,6 +193,7 @@ impl Turn<'_> {
 
     fn withdraw(&mut self, keep: &dyn Fn(i64, &RunProcess<'_>) -> bool) -> Result<Vec<ApprovalId>, LedgerError> {
         let pending: Vec<i64> = self
+            .turn
             .tx
             .prepare_cached("SELECT id FROM approvals WHERE state = 'pending' ORDER BY id")?
             .query_map([], |row| row.get(0))?
@@ -214,8 +209,8 @@ impl Turn<'_> {
     }
 
     fn ask_anew(&mut self, question: &Question, key: &str, run_no: i64) -> Result<ApprovalId, LedgerError> {
-        let id: i64 = self.tx.query_row("SELECT coalesce(max(id), 0) + 1 FROM approvals", [], |row| row.get(0))?;
-        self.tx.execute(
+        let id: i64 = self.turn.tx.query_row("SELECT coalesce(max(id), 0) + 1 FROM approvals", [], |row| row.get(0))?;
+        self.turn.tx.execute(
             "INSERT INTO approvals (id, key, run_no, agent, budget, scope, window, unit, extend, question, asked,
                                     deadline, state, revision, about, step, approvers)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'pending', ?13, ?14, ?15, ?16)",
@@ -230,7 +225,7 @@ impl Turn<'_> {
                 question.key.unit.as_str(),
                 question.extend,
                 question.text,
-                self.now.timestamp_millis(),
+                self.turn.now.timestamp_millis(),
                 question.deadline.map(|at| at.timestamp_millis()),
                 self.next_revision()?,
                 question.about.as_str(),
@@ -252,41 +247,42 @@ impl Turn<'_> {
         reason: Option<&str>,
     ) -> Result<bool, LedgerError> {
         if matches!(state, ApprovalState::Approved | ApprovalState::Denied) {
-            let row = self.tx.query_row(&format!("{SELECT} WHERE a.id = ?1"), [id], ApprovalRow::read)?;
-            expect_as_asked(self.tx, &row)?;
+            let row = self.turn.tx.query_row(&format!("{SELECT} WHERE a.id = ?1"), [id], ApprovalRow::read)?;
+            expect_as_asked(self.turn.tx, &row)?;
         }
         let answer = answer.map(json).transpose()?;
         let revision = self.next_revision()?;
-        let changed = self.tx.execute(
+        let changed = self.turn.tx.execute(
             "UPDATE approvals SET state = ?2, answer = ?3, by = ?4, reason = ?5, answered = ?6, revision = ?7
              WHERE id = ?1 AND state = 'pending'",
-            params![id, state.as_str(), answer, by, reason, self.now.timestamp_millis(), revision],
+            params![id, state.as_str(), answer, by, reason, self.turn.now.timestamp_millis(), revision],
         )?;
         if changed == 0 {
             return Ok(false);
         }
-        if let Some(watch) = &mut self.watch {
+        if let Some(watch) = &mut self.turn.watch {
             watch.own_revision(revision);
         }
         self.link_approval(id)?;
-        let row = self.tx.query_row(&format!("{SELECT} WHERE a.id = ?1"), [id], ApprovalRow::read)?;
-        outbox::settled(self.tx, self.now, &row.approval()?)?;
+        let row = self.turn.tx.query_row(&format!("{SELECT} WHERE a.id = ?1"), [id], ApprovalRow::read)?;
+        outbox::settled(self.turn.tx, self.turn.now, &row.approval()?)?;
         Ok(true)
     }
 
     fn is_pending(&self, id: i64) -> Result<bool, LedgerError> {
-        let mut statement = self.tx.prepare_cached("SELECT 1 FROM approvals WHERE id = ?1 AND state = 'pending'")?;
+        let mut statement =
+            self.turn.tx.prepare_cached("SELECT 1 FROM approvals WHERE id = ?1 AND state = 'pending'")?;
         Ok(statement.exists([id])?)
     }
 
     fn wait_for(&self, id: i64, run_no: i64) -> Result<(), LedgerError> {
-        self.tx.execute("INSERT OR IGNORE INTO approval_runs (approval, run_no) VALUES (?1, ?2)", [id, run_no])?;
+        self.turn.tx.execute("INSERT OR IGNORE INTO approval_runs (approval, run_no) VALUES (?1, ?2)", [id, run_no])?;
         Ok(())
     }
 
     /// Runs that ended wait for nothing, whatever `keep` says.
     fn drop_waiters(&self, id: i64, keep: &dyn Fn(i64, &RunProcess<'_>) -> bool) -> Result<(), LedgerError> {
-        self.tx.execute(
+        self.turn.tx.execute(
             "DELETE FROM approval_runs
              WHERE approval = ?1 AND run_no IN (SELECT no FROM runs WHERE ended IS NOT NULL)",
             [id],
@@ -296,15 +292,16 @@ impl Turn<'_> {
             Some(id),
         )?;
         for (run_no, run, process) in waiting {
-            if !keep(run_no, &RunProcess { run: &run, process, sockets: self.sockets }) {
-                self.tx.execute("DELETE FROM approval_runs WHERE approval = ?1 AND run_no = ?2", [id, run_no])?;
+            if !keep(run_no, &RunProcess { run: &run, process, sockets: self.turn.sockets }) {
+                self.turn.tx.execute("DELETE FROM approval_runs WHERE approval = ?1 AND run_no = ?2", [id, run_no])?;
             }
         }
         Ok(())
     }
 
     fn withdraw_if_alone(&mut self, id: i64) -> Result<bool, LedgerError> {
-        let waited_for = self.tx.prepare_cached("SELECT 1 FROM approval_runs WHERE approval = ?1")?.exists([id])?;
+        let waited_for =
+            self.turn.tx.prepare_cached("SELECT 1 FROM approval_runs WHERE approval = ?1")?.exists([id])?;
         if waited_for {
             return Ok(false);
         }
@@ -313,7 +310,7 @@ impl Turn<'_> {
 
     /// Runs and their processes; `sql` gives number, pid, start and id.
     fn waiting(&self, sql: &str, approval: Option<i64>) -> Result<Vec<(i64, RunId, ProcessIdentity)>, LedgerError> {
-        let mut statement = self.tx.prepare_cached(sql)?;
+        let mut statement = self.turn.tx.prepare_cached(sql)?;
         let rows = statement.query_map(rusqlite::params_from_iter(approval), |row| {
             let process = ProcessIdentity { pid: row.get(1)?, started: row.get::<_, i64>(2)?.unsigned_abs() };
             Ok((row.get(0)?, RunId::new(row.get::<_, String>(3)?), process))
@@ -322,13 +319,38 @@ impl Turn<'_> {
     }
 
     fn next_revision(&self) -> Result<i64, LedgerError> {
-        Ok(self.tx.query_row("SELECT coalesce(max(revision), 0) + 1 FROM approvals", [], |row| row.get(0))?)
+        Ok(self.turn.tx.query_row("SELECT coalesce(max(revision), 0) + 1 FROM approvals", [], |row| row.get(0))?)
     }
 
     fn link_approval(&self, id: i64) -> Result<(), LedgerError> {
-        let approval = self.tx.query_row(&format!("{SELECT} WHERE a.id = ?1"), [id], ApprovalRow::read)?;
-        self.link(&Link::Approval { at: self.now, approval })
+        let approval = self.turn.tx.query_row(&format!("{SELECT} WHERE a.id = ?1"), [id], ApprovalRow::read)?;
+        self.turn.link(&Link::Approval { at: self.turn.now, approval })
     }
+
+    /// A run waits for an answer that is still to come.
+    pub fn is_asking(&self, run: &RunId) -> Result<bool, LedgerError> {
+        let mut statement = self.turn.tx.prepare_cached(
+            "SELECT 1 FROM approvals WHERE state = 'pending' AND run_no = (SELECT no FROM runs WHERE id = ?1)
+             AND (deadline IS NULL OR deadline > ?2)",
+        )?;
+        Ok(statement.exists(params![run.as_str(), self.turn.now.timestamp_millis()])?)
+    }
+}
+
+/// What a question says was written by the supervisor of a run, as its chain tells; and where it is this process's run,
+/// by this process.
+pub(super) fn is_answer(turn: &Turn<'_>, row: &ApprovalRow) -> Result<bool, LedgerError> {
+    let sql = "SELECT revision FROM approvals WHERE id = ?1";
+    let revision: i64 = turn.tx.prepare_cached(sql)?.query_row([row.id], |row| row.get(0))?;
+    let watch = turn.watch.as_ref();
+    Ok(match row.told_by(turn.tx)? {
+        // The run's chain tells of it once it was carried out, later in the same turn.
+        None => watch.is_some_and(|watch| watch.is_own_revision(revision)),
+        Some(run) => {
+            let is_ours = turn.seat.is_some_and(|seat| seat.is_this_process() && seat.run == run);
+            !is_ours || watch.is_none_or(|watch| watch.wrote_revision(revision))
+        }
+    })
 }
 
 /// A question that waits for an answer stands as it was asked. One that somebody else has changed may show what is not asked,
@@ -343,16 +365,24 @@ fn expect_as_asked(conn: &Connection, row: &ApprovalRow) -> Result<(), LedgerErr
     Ok(())
 }
 
-impl Ledger {
+/// Questions as they were written down.
+#[derive(Clone, Copy, Debug)]
+pub struct Questions<'a> {
+    pub(super) conn: &'a Connection,
+    /// Where runs listen.
+    pub(super) sockets: Option<&'a Path>,
+}
+
+impl Questions<'_> {
     /// Questions, the oldest first.
-    pub fn approvals(&self, only_pending: bool) -> Result<Vec<Approval>, LedgerError> {
+    pub fn all(&self, only_pending: bool) -> Result<Vec<Approval>, LedgerError> {
         let mut statement =
             self.conn.prepare_cached(&format!("{SELECT} WHERE a.state = 'pending' OR NOT ?1 ORDER BY a.id"))?;
         let mut rows = statement.query([only_pending])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             let row = ApprovalRow::read(row)?;
-            let changed = expect_as_asked(&self.conn, &row).is_err();
+            let changed = expect_as_asked(self.conn, &row).is_err();
             let approval = row.approval()?;
             // What somebody else has written into it is not shown as what is asked.
             found.push(if changed { Approval { question: CHANGED.to_owned(), ..approval } } else { approval });
@@ -362,10 +392,11 @@ impl Ledger {
 
     /// Questions as they stand, the oldest first. One that no run waits for any more whose govern is `alive` is withdrawn,
     /// whether that was written down yet or not.
-    pub fn questions(&self, only_pending: bool, alive: &Alive<'_>) -> Result<Vec<Approval>, LedgerError> {
-        let mut found = self.approvals(only_pending)?;
+    pub fn standing(&self, only_pending: bool, alive: &Alive<'_>) -> Result<Vec<Approval>, LedgerError> {
+        let mut found = self.all(only_pending)?;
         if found.iter().any(|approval| approval.state == ApprovalState::Pending) {
-            let live: HashSet<RunId> = self.live_runs(alive)?.into_iter().map(|run| run.id).collect();
+            let live: HashSet<RunId> =
+                Runs { conn: self.conn, sockets: self.sockets }.live(alive)?.into_iter().map(|run| run.id).collect();
             for approval in found.iter_mut().filter(|approval| approval.state == ApprovalState::Pending) {
                 if !self.waiting_for(approval.id)?.iter().any(|run| live.contains(run)) {
                     approval.state = ApprovalState::Withdrawn;
@@ -382,28 +413,11 @@ impl Ledger {
     /// # Errors
     ///
     /// There is none, or it waits for an answer and is not as its run asked it.
-    pub fn approval(&self, id: ApprovalId) -> Result<Approval, LedgerError> {
+    pub fn find(&self, id: ApprovalId) -> Result<Approval, LedgerError> {
         let found = self.conn.query_row(&format!("{SELECT} WHERE a.id = ?1"), [id.0], ApprovalRow::read).optional()?;
         let row = found.ok_or(LedgerError::NoSuchApproval { id })?;
-        expect_as_asked(&self.conn, &row)?;
+        expect_as_asked(self.conn, &row)?;
         row.approval()
-    }
-
-    /// The last no that ended this run, since then: to a question that it waited for itself, or shared.
-    pub(super) fn denied_since(&self, run: &RunId, since: Timestamp) -> Result<Option<Braked>, LedgerError> {
-        let sql = format!(
-            "{SELECT} WHERE a.state = 'denied' AND a.answered >= ?2 AND a.id IN (SELECT approval FROM approval_runs
-             WHERE run_no = (SELECT no FROM runs WHERE id = ?1)) ORDER BY a.id DESC"
-        );
-        let mut statement = self.conn.prepare_cached(&sql)?;
-        let mut rows = statement.query(params![run.as_str(), since.timestamp_millis()])?;
-        while let Some(row) = rows.next()? {
-            let Approval { answer, by, reason, answered, .. } = ApprovalRow::read(row)?.approval()?;
-            if let (Some(Answer::Stop | Answer::Kill), Some(by), Some(at)) = (answer, by, answered) {
-                return Ok(Some(Braked { by, reason, at }));
-            }
-        }
-        Ok(None)
     }
 
     /// The runs that wait, or waited to the end, for a question's answer.

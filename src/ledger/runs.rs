@@ -1,19 +1,22 @@
-//! Owns what is read for people: runs, threads, events and responses.
+//! Owns what is read of runs: how they stand, their threads and their chains.
+
+use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::model::event::EventKind;
+use crate::model::event::{Answer, EventKind};
 use crate::model::{
-    AgentName, Alive, Billing, Brake, Braked, BudgetName, Event, ProcessIdentity, Response, ResponseKey, RunId,
-    RunInfo, RunProcess, ThreadId, ThreadInfo, Timestamp,
+    AgentName, Alive, Approval, Billing, Brake, Braked, BudgetName, Event, ProcessIdentity, RunId, RunInfo, RunProcess,
+    ThreadId, ThreadInfo, Timestamp,
 };
 
-use super::chain::{Link, ResponseEntry};
+use super::LedgerError;
+use super::chain::Link;
 use super::hash::Hash;
-use super::rows::usage::{SELECT, Stored};
+use super::responses::Responses;
+use super::rows::approval::{ApprovalRow, SELECT};
 use super::series::SeriesBook;
 use super::values::{at_least, before, moment};
-use super::{Ledger, LedgerError, Turn, history};
 
 /// Which runs; all by default.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,17 +27,6 @@ pub struct RunFilter {
     pub until: Option<Timestamp>,
     /// Only so many, the newest.
     pub limit: Option<u32>,
-}
-
-/// Which responses; all by default.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// Of this run.
-    pub run: Option<RunId>,
-    /// From then on.
-    pub since: Option<Timestamp>,
-    /// Before then.
-    pub until: Option<Timestamp>,
 }
 
 /// An event and its place in the chain.
@@ -89,66 +81,6 @@ pub enum RunState {
     Open(ProcessIdentity),
 }
 
-impl Turn<'_> {
-    /// How a run stands.
-    pub fn run_state(&self, run: &RunId) -> Result<RunState, LedgerError> {
-        let mut statement =
-            self.tx.prepare_cached("SELECT ended, outcome, pid, pid_started FROM runs WHERE id = ?1")?;
-        let found = statement.query_row([run.as_str()], |row| {
-            let process = ProcessIdentity { pid: row.get(2)?, started: row.get::<_, i64>(3)?.unsigned_abs() };
-            Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<String>>(1)?, process))
-        });
-        Ok(match found.optional()? {
-            None => RunState::New,
-            Some((None, _, process)) => RunState::Open(process),
-            Some((Some(ended), outcome, process)) => {
-                let how = match outcome.as_deref() {
-                    Some("stopped") => Ended::Stopped,
-                    Some("killed") => Ended::Killed,
-                    _ => Ended::Otherwise,
-                };
-                RunState::Ended { process, at: moment(ended)?, how }
-            }
-        })
-    }
-
-    /// The responses of a run from a moment on.
-    pub fn responses_since(&self, run: &RunId, since: Timestamp) -> Result<Vec<Response>, LedgerError> {
-        let sql =
-            format!("{} WHERE u.run_no = (SELECT no FROM runs WHERE id = ?1) AND +u.at >= ?2 ORDER BY u.id", SELECT);
-        let mut statement = self.tx.prepare_cached(&sql)?;
-        let mut rows = statement.query(params![run.as_str(), since.timestamp_millis()])?;
-        let (mut book, mut found) = (SeriesBook::default(), Vec::new());
-        while let Some(row) = rows.next()? {
-            found.push(Stored::read(row)?.response(self.tx, &mut book)?);
-        }
-        Ok(found)
-    }
-
-    /// A response as it is recorded, by whichever run, or by an import.
-    pub fn recorded(&self, thread: &ThreadId, key: &ResponseKey) -> Result<Option<Response>, LedgerError> {
-        let sql = format!("{} WHERE u.thread = (SELECT no FROM thread_ids WHERE id = ?1) AND u.key = ?2", SELECT);
-        let mut statement = self.tx.prepare_cached(&sql)?;
-        let mut rows = statement.query([thread.as_str(), key.as_str()])?;
-        let Some(row) = rows.next()? else { return Ok(None) };
-        Stored::read(row)?.response(self.tx, &mut SeriesBook::default()).map(Some)
-    }
-
-    /// The brake that holds or ended a run, and who used it first; `None` where nobody did, or let it go on since.
-    pub fn brake_of(&self, run: &RunId) -> Result<Option<(Brake, Braked)>, LedgerError> {
-        brake_of(self.tx, run)
-    }
-
-    /// A run waits for an answer that is still to come.
-    pub fn is_asking(&self, run: &RunId) -> Result<bool, LedgerError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT 1 FROM approvals WHERE state = 'pending' AND run_no = (SELECT no FROM runs WHERE id = ?1)
-             AND (deadline IS NULL OR deadline > ?2)",
-        )?;
-        Ok(statement.exists(params![run.as_str(), self.now.timestamp_millis()])?)
-    }
-}
-
 /// Zero lets go on.
 fn severity(brake: Brake) -> u8 {
     match brake {
@@ -185,16 +117,24 @@ fn brake_of(conn: &Connection, run: &RunId) -> Result<Option<(Brake, Braked)>, L
     Ok(held)
 }
 
-impl Ledger {
+/// Runs, their threads and their chains.
+#[derive(Clone, Copy, Debug)]
+pub struct Runs<'a> {
+    pub(super) conn: &'a Connection,
+    /// Where runs listen.
+    pub(super) sockets: Option<&'a Path>,
+}
+
+impl Runs<'_> {
     /// The run that was started last.
-    pub fn last_run(&self) -> Result<Option<RunInfo>, LedgerError> {
+    pub fn last(&self) -> Result<Option<RunInfo>, LedgerError> {
         let mut statement = self.conn.prepare_cached(&format!("{RUNS} ORDER BY no DESC LIMIT 1"))?;
         let mut rows = statement.query([])?;
         rows.next()?.map(run_info).transpose()
     }
 
     /// Runs, the newest first.
-    pub fn runs(&self, filter: &RunFilter) -> Result<Vec<RunInfo>, LedgerError> {
+    pub fn list(&self, filter: &RunFilter) -> Result<Vec<RunInfo>, LedgerError> {
         let mut statement = self.conn.prepare_cached(&format!(
             "{RUNS} WHERE (started >= ?1 OR ended IS NULL) AND started < ?2 ORDER BY no DESC LIMIT ?3"
         ))?;
@@ -211,7 +151,7 @@ impl Ledger {
     }
 
     /// Runs that have not ended and whose govern is `alive`, the newest first.
-    pub fn live_runs(&self, alive: &Alive<'_>) -> Result<Vec<RunInfo>, LedgerError> {
+    pub fn live(&self, alive: &Alive<'_>) -> Result<Vec<RunInfo>, LedgerError> {
         let mut statement = self.conn.prepare_cached(&format!("{RUNS} WHERE ended IS NULL ORDER BY no DESC"))?;
         let mut rows = statement.query([])?;
         let mut runs = Vec::new();
@@ -235,11 +175,11 @@ impl Ledger {
 
     /// The govern of this run is `alive`, whether the run has ended or not.
     pub fn lives(&self, run: &RunInfo, alive: &Alive<'_>) -> bool {
-        alive(&RunProcess { run: &run.id, process: run.process, sockets: self.sockets() })
+        alive(&RunProcess { run: &run.id, process: run.process, sockets: self.sockets })
     }
 
     /// The run with this id, or the only one whose id begins so.
-    pub fn find_run(&self, prefix: &str) -> Result<RunInfo, LedgerError> {
+    pub fn find(&self, prefix: &str) -> Result<RunInfo, LedgerError> {
         let mut statement = self.conn.prepare_cached(&format!(
             "{RUNS} WHERE substr(id, 1, length(?1)) = ?1 AND ?1 <> '' ORDER BY id <> ?1, no DESC LIMIT 10"
         ))?;
@@ -261,14 +201,14 @@ impl Ledger {
 
     /// Who paused a run, where nobody let it go on since.
     pub fn pause_of(&self, run: &RunId) -> Result<Option<Braked>, LedgerError> {
-        let brake = brake_of(&self.conn, run)?;
+        let brake = brake_of(self.conn, run)?;
         Ok(brake.filter(|(brake, _)| *brake == Brake::Pause).map(|(_, braked)| braked))
     }
 
     /// What a person did to a run that only a person may undo: the brake that is on, or the no to a question that ended it
     /// since it was started last.
     pub fn held_back(&self, run: &RunId) -> Result<Option<HeldBack>, LedgerError> {
-        if let Some((brake, braked)) = brake_of(&self.conn, run)? {
+        if let Some((brake, braked)) = brake_of(self.conn, run)? {
             return Ok(Some(HeldBack::Braked(brake, braked)));
         }
         let resumed = self.last_resumed(run)?.unwrap_or(Timestamp::UNIX_EPOCH);
@@ -354,87 +294,65 @@ impl Ledger {
         Ok(threads)
     }
 
+    /// How a run stands.
+    pub fn state(&self, run: &RunId) -> Result<RunState, LedgerError> {
+        let mut statement =
+            self.conn.prepare_cached("SELECT ended, outcome, pid, pid_started FROM runs WHERE id = ?1")?;
+        let found = statement.query_row([run.as_str()], |row| {
+            let process = ProcessIdentity { pid: row.get(2)?, started: row.get::<_, i64>(3)?.unsigned_abs() };
+            Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<String>>(1)?, process))
+        });
+        Ok(match found.optional()? {
+            None => RunState::New,
+            Some((None, _, process)) => RunState::Open(process),
+            Some((Some(ended), outcome, process)) => {
+                let how = match outcome.as_deref() {
+                    Some("stopped") => Ended::Stopped,
+                    Some("killed") => Ended::Killed,
+                    _ => Ended::Otherwise,
+                };
+                RunState::Ended { process, at: moment(ended)?, how }
+            }
+        })
+    }
+
+    /// The brake that holds or ended a run, and who used it first; `None` where nobody did, or let it go on since.
+    pub fn brake_of(&self, run: &RunId) -> Result<Option<(Brake, Braked)>, LedgerError> {
+        brake_of(self.conn, run)
+    }
+
+    /// The last no that ended this run, since then: to a question that it waited for itself, or shared.
+    fn denied_since(&self, run: &RunId, since: Timestamp) -> Result<Option<Braked>, LedgerError> {
+        let sql = format!(
+            "{SELECT} WHERE a.state = 'denied' AND a.answered >= ?2 AND a.id IN (SELECT approval FROM approval_runs
+             WHERE run_no = (SELECT no FROM runs WHERE id = ?1)) ORDER BY a.id DESC"
+        );
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        let mut rows = statement.query(params![run.as_str(), since.timestamp_millis()])?;
+        while let Some(row) = rows.next()? {
+            let Approval { answer, by, reason, answered, .. } = ApprovalRow::read(row)?.approval()?;
+            if let (Some(Answer::Stop | Answer::Kill), Some(by), Some(at)) = (answer, by, answered) {
+                return Ok(Some(Braked { by, reason, at }));
+            }
+        }
+        Ok(None)
+    }
+
     /// A run's chain, in order.
     pub fn events(&self, run: &RunId) -> Result<Vec<Entry>, LedgerError> {
         let mut statement = self.conn.prepare_cached(
             "SELECT e.seq, e.data, e.hash FROM events e JOIN runs r ON r.no = e.run_no WHERE r.id = ?1 ORDER BY e.seq",
         )?;
         let mut rows = statement.query([run.as_str()])?;
+        let responses = Responses { conn: self.conn };
         let mut book = SeriesBook::default();
         let mut entries = Vec::new();
         while let Some(row) = rows.next()? {
             let seq = row.get::<_, i64>(0)?.unsigned_abs();
-            let event = self.event(run, seq, &row.get::<_, String>(1)?, &mut book)?;
+            let event = responses.event(run, seq, &row.get::<_, String>(1)?, &mut book)?;
             entries.push(Entry { seq, event, hash: row.get(2)? });
         }
         Ok(entries)
-    }
-
-    /// Responses in the order of their time, one at a time: there may be very many.
-    pub fn responses(&self, filter: &Filter, mut each: impl FnMut(Response)) -> Result<(), LedgerError> {
-        // A run's own rows are few; they come by its index and are sorted, all others come by the index on time.
-        let run = filter.run.as_ref().map(RunId::as_str);
-        let by_run = if run.is_some() { "u.run_no = (SELECT no FROM runs WHERE id = ?3)" } else { "?3 IS NULL" };
-        let sql = format!("{} WHERE u.at >= ?1 AND u.at < ?2 AND {by_run} ORDER BY u.at, u.id", SELECT);
-        let mut statement = self.conn.prepare_cached(&sql)?;
-        let mut rows = statement.query(params![at_least(filter.since), before(filter.until), run])?;
-        let mut book = SeriesBook::default();
-        while let Some(row) = rows.next()? {
-            each(Stored::read(row)?.response(&self.conn, &mut book)?);
-        }
-        Ok(())
-    }
-
-    /// The last so many responses of a time, the newest first.
-    pub fn newest(&self, filter: &Filter, most: u32) -> Result<Vec<Response>, LedgerError> {
-        let sql = format!("{} WHERE u.at >= ?1 AND u.at < ?2 ORDER BY u.at DESC, u.id DESC LIMIT ?3", SELECT);
-        let mut statement = self.conn.prepare_cached(&sql)?;
-        let mut rows = statement.query(params![at_least(filter.since), before(filter.until), most])?;
-        let (mut book, mut found) = (SeriesBook::default(), Vec::new());
-        while let Some(row) = rows.next()? {
-            found.push(Stored::read(row)?.response(&self.conn, &mut book)?);
-        }
-        Ok(found)
-    }
-
-    /// How many lines of session files could not be read, by runs and by imports.
-    pub fn skipped_lines(&self, filter: &Filter) -> Result<u64, LedgerError> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT r.id, e.seq, e.data FROM events e JOIN runs r ON r.no = e.run_no
-             WHERE (?1 IS NULL OR r.id = ?1) AND instr(e.data, '\"kind\":\"skipped\"') > 0",
-        )?;
-        let mut rows = statement.query([filter.run.as_ref().map(RunId::as_str)])?;
-        let mut book = SeriesBook::default();
-        let mut total = match filter.run {
-            Some(_) => 0,
-            None => history::skipped(&self.conn, at_least(filter.since), before(filter.until))?,
-        };
-        while let Some(row) = rows.next()? {
-            let run = RunId::new(row.get::<_, String>(0)?);
-            let event = self.event(&run, row.get::<_, i64>(1)?.unsigned_abs(), &row.get::<_, String>(2)?, &mut book)?;
-            let begun = filter.since.is_none_or(|since| since <= event.at);
-            let over = filter.until.is_some_and(|until| until <= event.at);
-            if let (true, false, EventKind::Skipped { lines, .. }) = (begun, over, &event.kind) {
-                total = total.saturating_add(*lines);
-            }
-        }
-        Ok(total)
-    }
-
-    /// An event from its stored form; a response's usage is looked up.
-    pub(super) fn event(&self, run: &RunId, seq: u64, data: &str, book: &mut SeriesBook) -> Result<Event, LedgerError> {
-        let Ok(entry) = serde_json::from_str::<ResponseEntry>(data) else {
-            return serde_json::from_str(data)
-                .map_err(|error| LedgerError::unreadable(format!("event {seq} of run `{run}`: {error}")));
-        };
-        let response = self
-            .conn
-            .prepare_cached(&format!("{} WHERE u.id = ?1", SELECT))?
-            .query_row([entry.usage], Stored::read)
-            .optional()?
-            .ok_or_else(|| LedgerError::unreadable(format!("the usage of event {seq} of run `{run}` is missing")))?
-            .response(&self.conn, book)?;
-        Ok(Event { at: entry.at, run: entry.run, agent: entry.agent, kind: EventKind::Response(Box::new(response)) })
     }
 }
 

@@ -4,44 +4,33 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::model::{AgentName, RunId, ThreadId};
 
-use super::{Ledger, LedgerError, Turn};
+use super::LedgerError;
 
 /// A family is not deeper: what links back to itself ends here.
 const DEEPEST: u32 = 1_000;
 
-impl Ledger {
-    /// How many sub-agents were started, as [`Turn::sub_agents_started`] counts them.
-    pub fn sub_agents_started(
-        &self,
-        run: &RunId,
-        agent: Option<&AgentName>,
-        thread: Option<&ThreadId>,
-    ) -> Result<u64, LedgerError> {
-        started(&self.conn, run, agent, thread)
-    }
-
-    /// How many sub-agents stand from a thread up to its root, as [`Turn::depth`] counts them.
-    pub fn depth(&self, thread: &ThreadId) -> Result<u32, LedgerError> {
-        depth(&self.conn, thread)
-    }
+/// Sub-agents of runs and threads.
+#[derive(Clone, Copy, Debug)]
+pub struct SubAgents<'a> {
+    pub(super) conn: &'a Connection,
 }
 
-impl Turn<'_> {
+impl SubAgents<'_> {
     /// How many sub-agents were started in a run, by one agent or thread if that is named; a thread's in all runs that
     /// it went on in. Counts the calls that started them, or the threads that were seen, whichever are more: not each
     /// way to start one is a call, and a thread is seen only once it is there.
-    pub fn sub_agents_started(
+    pub fn started(
         &self,
         run: &RunId,
         agent: Option<&AgentName>,
         thread: Option<&ThreadId>,
     ) -> Result<u64, LedgerError> {
-        started(self.tx, run, agent, thread)
+        started(self.conn, run, agent, thread)
     }
 
     /// How many sub-agents stand from a thread up to its root: 0 for a root, and for one that is not known.
     pub fn depth(&self, thread: &ThreadId) -> Result<u32, LedgerError> {
-        depth(self.tx, thread)
+        depth(self.conn, thread)
     }
 }
 

@@ -35,7 +35,7 @@ fn sub_agents_are_counted_by_calls_and_by_threads_whichever_are_more() {
     govern(&mut ledger, "r1");
     let count = |ledger: &mut Ledger, agent: Option<&str>, thread: Option<&str>| {
         let (agent, thread) = (agent.map(Into::into), thread.map(ThreadId::from));
-        turn(ledger, |turn| turn.sub_agents_started(&"r1".into(), agent.as_ref(), thread.as_ref()).unwrap())
+        turn(ledger, |turn| turn.sub_agents().started(&"r1".into(), agent.as_ref(), thread.as_ref()).unwrap())
     };
     for (tool, verdict, counted) in [
         ("spawn_agent", ToolVerdict::Allowed, 1),
@@ -70,7 +70,7 @@ fn a_root_s_own_sub_agent_is_one_deep() {
     append(&mut ledger, &child("r1", "b", "a", Some("Bohr")));
     append(&mut ledger, &child("r1", "fork", "b", None));
     append(&mut ledger, &child("r1", "loop", "loop", Some("Bohr")));
-    let depth = |ledger: &mut Ledger, of: &str| turn(ledger, |turn| turn.depth(&of.into()).unwrap());
+    let depth = |ledger: &mut Ledger, of: &str| turn(ledger, |turn| turn.sub_agents().depth(&of.into()).unwrap());
     let depths = ["root", "a", "b", "fork", "unknown", "loop"].map(|of| depth(&mut ledger, of));
     assert_eq!(depths, [0, 1, 2, 0, 0, 1_000]);
 }
