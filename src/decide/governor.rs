@@ -18,7 +18,7 @@ use super::context::{Context, Fixed};
 use super::join::{self, Joined};
 use super::message::{Effect, Effects, Input, Moment, Timer};
 use super::starting::{self, Starting};
-use super::{action_ids, other_runs, processes, responses, snapshot, transition};
+use super::{action_ids, examined, other_runs, processes, responses, snapshot, transition};
 use crate::decide::discretion::advisor::advice;
 use crate::decide::discretion::offering;
 use crate::decide::evaluate::alerts::Alerts;
@@ -188,6 +188,11 @@ impl Governor {
                 let Some(who) = self.agents.id(&agent) else { return };
                 let Self { starting, agents, accounts, effects, .. } = self;
                 processes::exited(cx, starting, agents, accounts, effects, who, (leftover, ok));
+            }
+            Input::Examined { agent, examined: work, said } => {
+                let Some(who) = self.agents.id(&agent) else { return };
+                let Self { starting, agents, accounts, effects, .. } = self;
+                examined::examined(cx, starting, agents, accounts, effects, who, (work, &said));
             }
             Input::NotLaunched { agent, because } => self.of(&agent, |agents, accounts, effects, who| {
                 starting::not_launched(cx, agents, accounts, effects, who, because)

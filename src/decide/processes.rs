@@ -12,7 +12,7 @@ use crate::decide::people::approvals;
 use crate::decide::people::lift::{Lifting, lifting};
 use crate::decide::signal_hold::holding;
 use crate::decide::starting::Starting;
-use crate::decide::{action_ids, starting, transition};
+use crate::decide::{action_ids, passing, starting, transition};
 
 pub(in crate::decide) fn launched(
     cx: &Context<'_>,
@@ -87,6 +87,9 @@ pub(in crate::decide) fn exited(
         false if starting::may_retry(starting, agents, who) => Happening::Retry,
         false => Happening::Failed,
     };
+    if happening == Happening::Exited && passing::examine(agents, effects, who) {
+        return;
+    }
     let agent = &mut agents[who];
     if happening == Happening::Retry && agent.is_live() {
         agent.because = format!("attempt {} of {} failed", agent.attempt, agent.setup.retries.saturating_add(1));

@@ -8,6 +8,7 @@ use super::agents::ids::AgentId;
 use super::agents::lifecycle::{After, Intent, State};
 use super::agents::{Agent, Agents};
 use super::message::{Ending, Moment};
+use super::passing::Passing;
 
 /// How fast the agent may be said to go: one that stands still adds nothing.
 fn per_minute(agent: &Agent, now: Moment, unit: Unit) -> i64 {
@@ -22,6 +23,12 @@ fn per_minute(agent: &Agent, now: Moment, unit: Unit) -> i64 {
 
 /// How it stands.
 fn standing(agent: &Agent, asked: bool) -> Standing {
+    if agent.review_question().is_some() {
+        return Standing::Held;
+    }
+    if agent.passing == Passing::Examining && agent.state == State::Running {
+        return Standing::Working;
+    }
     match (agent.state, agent.ending) {
         (State::Gone, Some(Ending::Itself)) => Standing::Done,
         (State::Gone, Some(Ending::Failed) | None) => Standing::Failed,
@@ -150,6 +157,7 @@ fn reason(agents: &Agents, agent: &Agent, state: Standing) -> Option<String> {
         },
         Standing::Ending | Standing::Failed | Standing::Stopped | Standing::Killed | Standing::Skipped => said(),
         // Others of its threads work meanwhile.
+        Standing::Working if agent.passing == Passing::Examining => said(),
         Standing::Working => match agent.gate.beside.len() {
             0 => None,
             1 => Some("1 thread waits for the answers to the others".to_owned()),
@@ -165,7 +173,7 @@ fn open_needs(agents: &Agents, agent: &Agent) -> Vec<String> {
         agents
             .id(need)
             .map(|need| &agents[need])
-            .is_some_and(|agent| agent.ending == Some(Ending::Itself) && agent.state == State::Gone)
+            .is_some_and(|agent| agent.ending == Some(Ending::Itself) && agent.review_question().is_none())
     };
     agent.setup.needs.iter().filter(|need| !done(need)).map(ToString::to_string).collect()
 }

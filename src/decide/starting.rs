@@ -20,7 +20,7 @@ use crate::decide::people::lift::{Lifting, lifting};
 use crate::decide::people::reach::questions;
 use crate::decide::people::released;
 use crate::decide::reserving::closing;
-use crate::decide::{action_ids, transition};
+use crate::decide::{action_ids, passing, transition};
 
 /// How far a run has come with starting its agents.
 #[derive(Debug)]
@@ -92,6 +92,7 @@ pub(in crate::decide) fn begin(
         }
     }
     say_nobody(cx, accounts, effects);
+    say_no_reviews(cx, agents, effects);
     // What was promised is claimed before anybody starts.
     for who in agents.ids() {
         accounts.reserve(cx, agents, who, effects);
@@ -189,6 +190,12 @@ pub(in crate::decide) fn schedule(
 /// Begins an attempt, unless a limit is spent that ends agents: then it is not even started. Where a person is to
 /// be asked, it is started and held before its first request.
 fn start(cx: &Context<'_>, agents: &mut Agents, accounts: &mut Accounts, effects: &mut Effects, who: AgentId) {
+    if let Some(done) = agents[who].setup.done.take() {
+        // Its command ended well in the run that goes on: what is left is that somebody says yes to its work.
+        agents[who].examined = Some(done);
+        transition::happen(cx, agents, accounts, effects, who, Happening::Done);
+        return;
+    }
     if agents[who].attempt > 0 {
         closing::close_all(agents, effects, who);
         agents[who].begin_anew();
@@ -261,6 +268,7 @@ pub(in crate::decide) fn interrupt(
     let named: Vec<AgentId> = agents.as_named().map(|agent| agent.id).collect();
     for who in named {
         if agents[who].state == State::Gone {
+            passing::break_off(agents, effects, who, because);
             continue;
         }
         lifting::note_limit_in_the_way(lifting, agents, who);
@@ -285,10 +293,21 @@ pub(in crate::decide) fn say_nobody(cx: &Context<'_>, accounts: &Accounts, effec
     }
 }
 
+/// Says at the start that nobody can be asked for a review, where the fleet has some.
+fn say_no_reviews(cx: &Context<'_>, agents: &Agents, effects: &mut Effects) {
+    let reviews = agents.values().any(|agent| agent.setup.review.is_some());
+    if let Some(nobody) = cx.fixed.nobody_for(None).filter(|_| reviews && !cx.policy.observe) {
+        effects.push(Effect::Say(format!(
+            "{nobody}: what waits for a review does not start (`[approvals] wait_for_nobody = true` waits)"
+        )));
+    }
+}
+
 fn stage(agent: &Agent) -> Stage {
     match (agent.state, agent.ending) {
         (State::Waiting, _) if agent.pause.is_some() => Stage::Paused,
         (State::Waiting, _) => Stage::Waiting,
+        (State::Gone, _) if agent.review_question().is_some() => Stage::Reviewed,
         (State::Gone, Some(Ending::Itself)) => Stage::Done,
         (State::Gone, _) => Stage::Failed,
         (

@@ -1,7 +1,6 @@
 //! Pure. An agent moves through the lifecycle's table, and the table's orders become effects.
 
 use crate::decide::accounts::{Accounts, Spenders, minutes};
-use crate::decide::action_ids;
 use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::lifecycle::{After, Happening, Intent, Order, State, next};
 use crate::decide::agents::{Agent, Agents};
@@ -13,6 +12,7 @@ use crate::decide::message::{Effect, Effects, Ending};
 use crate::decide::reserving::closing;
 use crate::decide::signal_hold::Stillness;
 use crate::decide::tool_gates::questions;
+use crate::decide::{action_ids, passing};
 
 /// Moves an agent through the table and turns its orders into effects.
 pub(in crate::decide) fn happen(
@@ -116,6 +116,12 @@ fn finish(
     minutes::count(accounts, cx, &Spenders::of(cx.fixed, agents));
     let agent = &agents[who];
     let (in_flight, in_flight_cost) = (agent.lost, agent.lost_cost);
+    let ending = if ending == Ending::Itself { passing::review(cx, agents, effects, who) } else { Some(ending) };
+    let Some(ending) = ending else {
+        accounts.reserve(cx, agents, who, effects);
+        return;
+    };
+    agents[who].ending = Some(ending);
     effects.push(Effect::Finish { agent: agents.name(who).clone(), ending, in_flight, in_flight_cost });
     accounts.reserve(cx, agents, who, effects);
 }
@@ -214,6 +220,7 @@ fn end_word(state: State, begins: bool) -> &'static str {
 fn ending(before: State, happening: Happening) -> Ending {
     match (before, happening) {
         (State::Waiting, Happening::Skip) => Ending::Skipped,
+        (State::Waiting, Happening::Done) => Ending::Itself,
         (State::Ending(After::Killed), _) | (State::Waiting, Happening::Wish(Intent::Kill)) => Ending::Killed,
         // Its hooks have ended it, or govern itself.
         (State::Ending(_) | State::Waiting, _) | (_, Happening::Ended) => Ending::Stopped,

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use crate::model::{AgentName, Attribution, ModelId, Priority, Quantity, Unit};
+use super::passing::{self, ReviewDraft};
+use crate::model::{AgentName, Attribution, ModelId, Priority, Quantity, Unit, WorkCheck};
 use crate::policy::check::{self, models};
 use crate::policy::mistake::Notes;
 use crate::policy::table::{Entry, Keys, Placed, Table, Text, as_text, wrong_type};
@@ -18,7 +19,11 @@ macro_rules! settings {
     };
 }
 
-const AGENT: Keys = Keys { of: "`[[agent]]`", known: settings!("name", "prompt", "command", "needs"), later: &[] };
+const AGENT: Keys = Keys {
+    of: "`[[agent]]`",
+    known: settings!("name", "prompt", "command", "needs", "check", "check_fails", "check_within", "review"),
+    later: &[],
+};
 const DEFAULTS: Keys = Keys { of: "`[agents]`", known: settings!(), later: &[] };
 const EXPECT: Keys = Keys { of: "`expect`", known: &["spend", "responses", "minutes"], later: &[] };
 
@@ -41,6 +46,10 @@ pub(super) struct AgentDraft {
     pub(super) work: Option<Work>,
     /// The names of those that it needs.
     pub(super) needs: Vec<Placed<String>>,
+    /// What says whether its work is done.
+    pub(super) check: Option<WorkCheck>,
+    /// Who says whether that is good enough.
+    pub(super) review: Option<ReviewDraft>,
     /// The rest, the common part filled in.
     pub(super) settings: Settings,
 }
@@ -108,9 +117,10 @@ pub(super) fn agent(table: &Table<'_>, defaults: &Settings, notes: &mut Notes) -
     let name = name(table, notes);
     let own = settings(table, notes);
     let work = work(table, &own, notes);
+    let (check, review) = (passing::check(table, notes), passing::review(table, notes));
     let needs = table.texts("needs", "[\"plan\"]", notes).map(|texts| texts.value).unwrap_or_default();
     let needs = needs.into_iter().map(|text| Placed { value: text.value.to_owned(), span: text.span }).collect();
-    AgentDraft { name, work, needs, settings: own.or(defaults) }
+    AgentDraft { name, work, needs, check, review, settings: own.or(defaults) }
 }
 
 impl Settings {

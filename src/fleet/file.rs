@@ -20,7 +20,7 @@ const KEYS: Keys = Keys {
 };
 
 /// Keys whose texts are for agents, not for a terminal: they may have lines.
-const PROSE: &[&str] = &["prompt", "command", "codex"];
+const PROSE: &[&str] = &["prompt", "command", "codex", "check"];
 
 /// What a fleet file says, as far as it is valid by itself.
 #[derive(Debug, Default)]

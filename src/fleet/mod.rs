@@ -11,6 +11,7 @@ mod file;
 mod fit;
 pub mod load;
 mod needs;
+mod passing;
 pub mod refusal;
 mod start;
 #[cfg(test)]
@@ -21,7 +22,7 @@ use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use crate::model::{AgentName, Attribution, ModelId, Registration};
+use crate::model::{AgentName, Attribution, Examined, ModelId, Registration, WorkCheck, WorkReview};
 use crate::policy::rule::Budget;
 
 /// The most agents of one fleet.
@@ -59,6 +60,12 @@ pub struct FleetAgent {
     pub needs: Vec<AgentName>,
     /// How often it is started again if it fails.
     pub retries: u32,
+    /// What says whether its work is done.
+    pub check: Option<WorkCheck>,
+    /// Who says whether that is good enough for what needs it.
+    pub review: Option<WorkReview>,
+    /// What its work came to in the run that goes on, where it waits for its review alone.
+    pub done: Option<Examined>,
     /// What it declares.
     pub registration: Registration,
     /// The model that its command line names; `None` where Codex's configuration says it.

@@ -33,6 +33,7 @@ impl Rules<'_> {
         let wanted = self.wanted(&draft.settings, notes);
         let command = draft.work.as_ref().and_then(|work| self.command(work, &draft.settings, wanted.as_ref(), notes));
         let registration = registration(&draft.settings);
+        let review = draft.review.as_ref().map(|review| review.under(self.policy, notes));
         let (command, model) = command?;
         Some(FleetAgent {
             name: draft.name.as_ref()?.value.clone(),
@@ -41,6 +42,9 @@ impl Rules<'_> {
             attribution: draft.settings.belongs.clone(),
             needs: draft.needs.iter().map(|need| AgentName::new(need.value.as_str())).collect(),
             retries: draft.settings.retries.unwrap_or_default(),
+            check: draft.check.clone(),
+            review,
+            done: None,
             registration,
             model,
         })

@@ -265,6 +265,7 @@ impl<'a> Turn<'a> {
             | EventKind::Pooled { .. }
             | EventKind::ToolCalled { .. }
             | EventKind::CutOff { .. }
+            | EventKind::Examined(_)
             | EventKind::AgentSkipped { .. } => Ok(()),
         }
     }

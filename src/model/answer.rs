@@ -52,14 +52,16 @@ pub enum Subject {
     Call,
     /// The limit, before it is met: somebody asked to have it lifted.
     Ahead,
+    /// The work of an agent of a fleet: what needs it waits for a yes.
+    Review,
 }
 
 /// What an answer came to: the word that tables, JSON, messages and prompts have for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerWord {
-    /// The tool may run; the agent whose alert it was goes on.
+    /// The tool may run; the agent whose alert it was goes on; what needs the work that was reviewed starts.
     Allowed,
-    /// The tool may not.
+    /// The tool may not; what needs the work that was reviewed does not start.
     Refused,
     /// The agent goes on until the budget's next step.
     NextStep,
@@ -77,9 +79,8 @@ impl Answer {
     /// The word for this answer to a question about that.
     pub fn word(&self, about: Subject) -> AnswerWord {
         match (self, about) {
-            (Self::Extend { .. }, Subject::Alert | Subject::Call) | (Self::Allow { .. } | Self::Once, _) => {
-                AnswerWord::Allowed
-            }
+            (Self::Extend { .. }, Subject::Alert | Subject::Call | Subject::Review)
+            | (Self::Allow { .. } | Self::Once, _) => AnswerWord::Allowed,
             (Self::Extend { .. }, Subject::Limit | Subject::Step | Subject::Ahead) => AnswerWord::Extended,
             (Self::NextStep { .. }, _) => AnswerWord::NextStep,
             (Self::Route, _) => AnswerWord::Routed,
@@ -107,12 +108,13 @@ impl Subject {
             Self::Alert => "alert",
             Self::Call => "call",
             Self::Ahead => "ahead",
+            Self::Review => "review",
         }
     }
 
     /// The subject that [`Subject::as_str`] spells so.
     pub fn from_str_exact(word: &str) -> Option<Self> {
-        [Self::Limit, Self::Step, Self::Alert, Self::Call, Self::Ahead]
+        [Self::Limit, Self::Step, Self::Alert, Self::Call, Self::Ahead, Self::Review]
             .into_iter()
             .find(|subject| subject.as_str() == word)
     }

@@ -6,8 +6,8 @@ pub use super::answer::Answer;
 pub use super::ending::AgentResult;
 
 use super::{
-    AgentName, AlertName, ApprovalId, Attribution, Billing, Brake, BudgetName, ModelId, Money, Response, ResponseKey,
-    RunId, ThreadId, Timestamp, Tokens, Verb,
+    AgentName, AlertName, ApprovalId, Attribution, Billing, Brake, BudgetName, Examined, ModelId, Money, Response,
+    ResponseKey, RunId, ThreadId, Timestamp, Tokens, Verb,
 };
 
 /// One entry of a run's chain.
@@ -27,6 +27,9 @@ pub struct Event {
 
 /// How a mark says that what somebody spent is not known: where a run has nothing else, it is not said to have spent nothing.
 pub const UNOBSERVED: &str = "cannot be observed";
+
+/// What reviews of work are put under, where a question of a budget would have its name.
+pub const REVIEW: &str = "review";
 
 /// How the finding begins that an agent was refused.
 pub const REFUSED: &str = "refused to start";
@@ -318,6 +321,8 @@ pub enum EventKind {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         active_ms: Option<u64>,
     },
+    /// An agent's command ended well, and this is what its work came to: it has a check, or a review.
+    Examined(Examined),
     /// An agent never started: what it needs came to nothing.
     AgentSkipped {
         /// Why, for a person.

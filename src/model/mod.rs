@@ -16,6 +16,7 @@ pub mod id;
 pub mod may_answer;
 pub mod money;
 pub mod notice;
+pub mod passing;
 pub mod peer;
 pub mod person;
 pub mod plan;
@@ -54,6 +55,7 @@ pub use id::{
 pub use may_answer::MayAnswer;
 pub use money::Money;
 pub use notice::{Notice, NoticeKind, Whence};
+pub use passing::{Changed, CheckEnd, CheckFails, CheckOutcome, Examined, WorkCheck, WorkReview};
 pub use peer::{Caller, Peer, Visitor};
 pub use person::{Answerer, Door, Identity, Person};
 pub use plan::{LimitTold, PlanLength, PlanWindow};

@@ -143,7 +143,7 @@ impl Approval {
         match self.about {
             Subject::Limit | Subject::Step | Subject::Ahead => true,
             Subject::Alert => self.scope.starts_with(PLAN_SCOPE),
-            Subject::Call => false,
+            Subject::Call | Subject::Review => false,
         }
     }
 

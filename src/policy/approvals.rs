@@ -28,17 +28,31 @@ pub struct Approvals {
     pub quorums: Vec<Quorum>,
     /// `[[person]]`, as far as they count.
     pub persons: Vec<Person>,
+    /// Of those who may answer, these alone: what a fleet's file says of one review. Empty: all of them.
+    pub only: Vec<String>,
 }
 
 impl Approvals {
     /// Who may answer, where not everybody may: `alice or bob`.
     pub fn named(&self) -> Option<String> {
-        (!self.approvers.is_empty()).then(|| self.approvers.join(" or "))
+        (!self.listed().is_empty()).then(|| self.listed().join(" or "))
+    }
+
+    /// Who may answer, as they are named; empty: anyone with the ledger's rights.
+    pub fn listed(&self) -> &[String] {
+        if self.only.is_empty() { &self.approvers } else { &self.only }
+    }
+
+    /// The same rules, where of those who may answer these alone do.
+    #[must_use]
+    pub fn narrowed(&self, only: &[String]) -> Self {
+        Self { only: only.to_vec(), ..self.clone() }
     }
 
     /// Somebody may answer, as far as it is about who they are.
     pub fn may_answer(&self, who: &Answerer) -> bool {
-        self.approvers.is_empty() || self.approvers.iter().any(|entry| self.means(entry, who))
+        let among = |entries: &[String]| entries.is_empty() || entries.iter().any(|entry| self.means(entry, who));
+        among(&self.approvers) && among(&self.only)
     }
 
     /// The most that grants of a budget in this unit may come to at one time. A grant is one person's yes: where it takes

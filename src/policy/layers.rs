@@ -395,7 +395,7 @@ impl Join<'_> {
         }
         // To wait is never less than to go on, so that any file may say so.
         let wait_for_nobody = drafts.iter().any(|draft| draft.wait_for_nobody);
-        Approvals { approvers, max_extend, max_grant, wait_for_nobody, not_self, quorums, persons }
+        Approvals { approvers, max_extend, max_grant, wait_for_nobody, not_self, quorums, persons, only: Vec::new() }
     }
 
     /// What an outer file says, a nearer one only narrows, in the same unit.

@@ -182,6 +182,9 @@ fn planned(agent: &FleetAgent, policy: &Policy, outputs: Option<&Path>, past: &P
             registration: agent.registration.clone(),
             needs: agent.needs.clone(),
             retries: agent.retries,
+            check: agent.check.clone(),
+            review: agent.review.clone(),
+            done: agent.done.clone(),
             ..AgentSetup::alone(agent.name.clone(), attribution)
         },
         command,

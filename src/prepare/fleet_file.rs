@@ -65,6 +65,8 @@ pub fn plan(loaded: &Loaded) -> FleetPlan {
         model: agent.model.clone(),
         registration: agent.registration.clone(),
         retries: agent.retries,
+        check: agent.check.clone(),
+        review: agent.review.clone(),
         folder: agent.workplace.folder().display().to_string(),
         likely: None,
         allotted: allotted(agent, fleet),

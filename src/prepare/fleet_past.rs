@@ -7,8 +7,8 @@ use crate::codex::{Asked, Invocation};
 use crate::error::Result;
 use crate::fleet::FleetAgent;
 use crate::ledger::Ledger;
-use crate::model::event::{AgentResult, EventKind};
-use crate::model::{AgentName, ModelId, RunId, ThreadId};
+use crate::model::event::{AgentResult, Answer, EventKind};
+use crate::model::{AgentName, Examined, ModelId, RunId, ThreadId};
 use crate::policy::rule::Rung;
 use crate::supervise::GO_ON;
 
@@ -21,8 +21,10 @@ pub(super) struct Past {
 /// How far one agent came.
 #[derive(Debug, Default)]
 struct Came {
-    /// Its command ended well.
+    /// Its command ended well, and its work was good enough.
     done: bool,
+    /// What its work came to, while nobody has said no to it.
+    examined: Option<Examined>,
     /// Its last root thread.
     thread: Option<ThreadId>,
     /// The model that its last command named.
@@ -47,6 +49,8 @@ impl Past {
         agents.retain(|agent| !done(&agent.name));
         for agent in &mut agents {
             agent.needs.retain(|need| !done(need));
+            let came = self.agents.get(&agent.name).and_then(|came| came.examined.clone());
+            agent.done = came.filter(|_| agent.review.is_some());
         }
         agents
     }
@@ -78,8 +82,12 @@ impl Came {
                 let asked = Invocation::parse(&argv).map(|one| one.asked());
                 self.model = if let Some(Asked::Model(model)) = asked { Some(model) } else { None };
                 self.done = false;
+                self.examined = None;
             }
             EventKind::ThreadSeen { thread, root, .. } if thread == root => self.thread = Some(thread),
+            EventKind::Examined(examined) => self.examined = examined.is_passed().then_some(examined),
+            // Silence is no word about the work: only a no has its agent go on with it.
+            EventKind::Answered { answer: Answer::Refuse, .. } => self.examined = None,
             EventKind::AgentEnded { result, .. } => self.done = result == Some(AgentResult::Done),
             _ => {}
         }

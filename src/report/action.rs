@@ -389,6 +389,7 @@ fn life(kind: &EventKind) -> String {
         EventKind::AgentStarted { command, pid, .. } => joined(&[&shell_words(command), &format!("as process {pid}")]),
         EventKind::AgentEnded { code, because, .. } => joined(&[&format!("with code {code}"), because]),
         EventKind::AgentSkipped { because } => because.clone(),
+        EventKind::Examined(examined) => examined.to_string(),
         EventKind::Marked { what } => what.clone(),
         EventKind::Skipped { path, lines, reason } => {
             joined(&[&count(*lines, "line", "lines"), &format!("of {path}"), reason])

@@ -8,8 +8,8 @@ use super::budget::Amount;
 use super::run_rows::{RunRow, RunTally};
 use super::summary::Totals;
 use super::timeline::Entry;
-use crate::model::event::{AgentResult, EventKind, GOVERNOR, Moved};
-use crate::model::{AgentName, BudgetName, Event, ThreadId, ThreadInfo, Unit};
+use crate::model::event::{AgentResult, EventKind, GOVERNOR, Moved, REVIEW};
+use crate::model::{AgentName, BudgetName, CheckEnd, Event, Examined, ThreadId, ThreadInfo, Unit};
 
 /// What became of one agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,6 +42,10 @@ pub struct AgentEnd {
     pub decisions: BTreeMap<String, u32>,
     /// Its threads, where it has several.
     pub threads: Vec<ThreadEnd>,
+    /// What its work came to, where that was looked at.
+    pub examined: Option<Examined>,
+    /// Who said yes or no to it.
+    pub reviewed_by: Option<String>,
     /// Why it ended as it did, where there is a reason.
     pub because: Option<String>,
     /// Its last root thread: what `codex exec resume` can go on with.
@@ -159,6 +163,7 @@ impl AgentEnd {
     fn read(&mut self, read: &Read<'_>) {
         let mut starts = (0_u32, 0_u32);
         let mut code = None;
+        let mut review = None;
         // The unit of its allotment outweighs that of what it declared.
         let allotted =
             read.events.iter().filter(|event| event.agent == self.agent).find_map(|event| match &event.kind {
@@ -193,6 +198,13 @@ impl AgentEnd {
                 EventKind::AgentEnded { code: ended, result, because, .. } => {
                     (code, self.result) = (Some(*ended), *result);
                     self.because = Some(because.clone());
+                }
+                EventKind::Examined(examined) => self.examined = Some(examined.clone()),
+                EventKind::Asked { approval, budget: Some(budget), .. } if budget.as_str() == REVIEW => {
+                    review = Some(*approval);
+                }
+                EventKind::Answered { approval, by, .. } if review == Some(*approval) => {
+                    self.reviewed_by = Some(by.clone());
                 }
                 EventKind::AgentSkipped { because } => {
                     (self.result, self.because) = (Some(AgentResult::Skipped), Some(because.clone()));
@@ -302,6 +314,14 @@ impl Serialize for AgentEnd {
         map.serialize_entry("spent", &amount(self.spent))?;
         map.serialize_entry("model_changes", &self.model_changes)?;
         map.serialize_entry("decisions", &self.decisions)?;
+        let check = self.examined.as_ref().and_then(|examined| examined.check.as_ref());
+        let changed = self.examined.as_ref().and_then(|examined| examined.changed);
+        map.serialize_entry("check", &check.map(|check| &check.command))?;
+        map.serialize_entry("check_passed", &check.map(|check| check.end == CheckEnd::Passed))?;
+        map.serialize_entry("files_changed", &changed.map(|changed| changed.files))?;
+        map.serialize_entry("lines_added", &changed.map(|changed| changed.added))?;
+        map.serialize_entry("lines_removed", &changed.map(|changed| changed.removed))?;
+        map.serialize_entry("reviewed_by", &self.reviewed_by)?;
         map.serialize_entry("because", &self.because)?;
         map.serialize_entry("thread", &self.thread)?;
         map.end()

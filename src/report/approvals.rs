@@ -53,6 +53,7 @@ fn allows(approval: &Approval) -> String {
         }
         Subject::Call => "lets it run, once; `--run` or `--for 1h`: the same call of this agent again, too".to_owned(),
         Subject::Alert => "lets it go on".to_owned(),
+        Subject::Review => "lets what needs its work start".to_owned(),
         Subject::Step => format!("lets it go on until the next step of `{}`", approval.budget),
         Subject::Limit | Subject::Ahead => format!("extends `{}` by {}", approval.budget, approval.extend),
     }

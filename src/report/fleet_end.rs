@@ -53,7 +53,7 @@ impl FleetEnd {
             return;
         }
         page.table(self.table());
-        page.list(self.reasons());
+        page.list(self.reasons().into_iter().chain(self.agents.iter().filter_map(examined)).collect());
         page.list(self.pools.iter().map(pool).collect());
         for (title, by) in [("team", &self.teams), ("model", &self.models)] {
             if by.len() > 1 {
@@ -213,6 +213,20 @@ fn column(unit: Unit, amounts: &[Option<i64>]) -> Shown {
     };
     let part = |(text, amount): (String, &Option<i64>)| amount.map_or_else(String::new, |_| text);
     Shown { parts: shown.parts.into_iter().zip(amounts).map(part).collect(), total: shown.total }
+}
+
+/// What the work of an agent came to, and who said yes or no to it.
+fn examined(agent: &AgentEnd) -> Option<Item> {
+    // That a check has failed is told where it says why its agent has.
+    let passed = agent.examined.as_ref().filter(|examined| examined.is_passed());
+    let came = passed.map(ToString::to_string).filter(|came| !came.is_empty());
+    let by = agent.reviewed_by.as_ref().map(|by| match by.as_str() {
+        "deadline" => "reviewed by nobody in time".to_owned(),
+        by => format!("reviewed by {by}"),
+    });
+    let said: Vec<String> = came.into_iter().chain(by).collect();
+    let name = agent.agent.as_ref().filter(|_| !said.is_empty())?;
+    Some(Item::new("work", format!("`{name}`: {}", said.join("; ")), Tone::Plain))
 }
 
 fn result(agent: &AgentEnd) -> Cell {

@@ -5,8 +5,10 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::budget::Amount;
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::rounding::{Shown, credit_column, money_column, scaled_column, signed_count_column};
-use super::text::count;
-use crate::model::{AgentName, BudgetName, ModelId, Money, Quantity, Registration, Unit};
+use super::text::{count, duration};
+use crate::model::{
+    AgentName, BudgetName, CheckFails, ModelId, Money, Quantity, Registration, Unit, WorkCheck, WorkReview,
+};
 
 /// A fleet before anything of it starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +51,10 @@ pub struct PlanRow {
     pub registration: Registration,
     /// How often it is started again if it fails.
     pub retries: u32,
+    /// What says whether its work is done.
+    pub check: Option<WorkCheck>,
+    /// Who says whether that is good enough.
+    pub review: Option<WorkReview>,
     /// Where it works.
     pub folder: String,
     /// What agents like it took, where enough are known: four in five no more. In nano-dollars.
@@ -188,6 +194,7 @@ impl FleetPlan {
             let text = "p80: four in five runs like it took no more (`govern estimate`)";
             notes.push(Item::new("likely", text, Tone::Quiet));
         }
+        notes.extend(self.rows.iter().filter_map(passes));
         notes
     }
 
@@ -209,6 +216,21 @@ impl FleetPlan {
     }
 }
 
+/// What the work of an agent has to pass before what needs it starts.
+fn passes(row: &PlanRow) -> Option<Item> {
+    let again = |check: &WorkCheck| match check.fails {
+        CheckFails::Again => ", which it may fail once",
+        CheckFails::Stop => "",
+    };
+    let check = row.check.as_ref().map(|check| format!("`{}` has to pass{}", check.command, again(check)));
+    let review = row.review.as_ref().map(|review| {
+        let who = if review.approvers.is_empty() { "somebody".to_owned() } else { review.approvers.join(" or ") };
+        format!("{who} has to say yes within {}", duration(review.wait))
+    });
+    let both: Vec<String> = check.into_iter().chain(review).collect();
+    (!both.is_empty()).then(|| Item::new(format!("after   {}", row.agent), both.join(", then "), Tone::Plain))
+}
+
 /// A row, its place in the order, and the unit of its amounts.
 struct Row<'a>(&'a PlanRow, usize, Unit);
 
@@ -224,6 +246,8 @@ impl Serialize for Row<'_> {
         map.serialize_entry("needs", &row.needs)?;
         map.serialize_entry("priority", &said.priority.get())?;
         map.serialize_entry("retries", &row.retries)?;
+        map.serialize_entry("check", &row.check.as_ref().map(|check| &check.command))?;
+        map.serialize_entry("reviewed_by", &row.review.as_ref().map(|review| &review.approvers))?;
         map.serialize_entry("folder", &row.folder)?;
         map.serialize_entry("tier", &said.tier)?;
         map.serialize_entry("model", &row.model)?;

@@ -221,6 +221,7 @@ impl Teller {
             EventKind::CutOff { requests, cost } => {
                 self.told.push(Entry::new(event, "unlogged", unlogged(*requests, *cost)));
             }
+            EventKind::Examined(examined) => self.told.push(Entry::new(event, "examined", examined.to_string())),
             EventKind::AgentSkipped { because } => self.told.push(Entry::new(event, "skipped", because.clone())),
             EventKind::RunEnded { outcome, .. } => self.run_ended(event, outcome),
             // What was to come of its routes before it ended came to nothing.

@@ -175,6 +175,9 @@ impl Alone<'_> {
             | Effect::Expire(..)
             | Effect::Freeze(_)
             | Effect::Thaw(_)
+            // Only what a fleet starts has a check or a review.
+            | Effect::Examine(_)
+            | Effect::Again { .. }
             | Effect::Launch { .. }
             | Effect::Open(_)
             // No governor model is asked for one hook.

@@ -1,7 +1,7 @@
 //! One agent of the run, as the loop has charge of it: how it is started, and how far it is.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::codex::{self, Invocation};
@@ -148,6 +148,34 @@ impl ManagedAgent {
         self.ending = false;
         let (agent, cwd, full_screen) = (agent.clone(), self.folder.clone(), self.full_screen);
         Launch { agent, argv: hooked, env, cwd, stdin, output, session, full_screen }
+    }
+
+    /// Where it works.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
+    /// The order to run what says whether its work is done, and the file that this writes to.
+    pub(super) fn launch_check(&self, agent: &AgentName, run: &RunId, command: &str) -> (Launch, PathBuf) {
+        let out = match &self.seat {
+            Seat::Own { out, .. } if out.extension().is_some() => out.with_extension("check"),
+            // Nothing of what is written is kept.
+            Seat::Own { .. } | Seat::Governs => PathBuf::from("/dev/null"),
+        };
+        let mut env =
+            vec![("GOVERN_RUN".into(), Some(run.as_str().into())), (AGENT.into(), Some(agent.as_str().into()))];
+        env.extend(self.folder.iter().map(|folder| ("PWD".into(), Some(folder.into()))));
+        let launch = Launch {
+            agent: agent.clone(),
+            argv: ["sh", "-c", command].map(OsString::from).into(),
+            env,
+            cwd: self.folder.clone(),
+            stdin: Stdin::Null,
+            output: Output::Files { out: out.clone(), err: out.clone() },
+            session: Session::Own,
+            full_screen: false,
+        };
+        (launch, out)
     }
 
     /// What was ordered has been started.

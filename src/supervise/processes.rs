@@ -42,6 +42,11 @@ impl Processes {
         Ok(())
     }
 
+    /// The number by which its report is known.
+    pub(super) fn order_numbered(&self, order: Order) -> Result<Option<u64>, Error> {
+        self.send(order)
+    }
+
     fn send(&self, order: Order) -> Result<Option<u64>, Error> {
         let sent = self.guard.as_ref().map(|guard| guard.send(order)).transpose();
         sent.map_err(|error| Error::new("the guard process cannot be reached").caused_by(&error))

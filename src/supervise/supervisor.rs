@@ -34,6 +34,7 @@ use super::journal::Journal;
 use super::managed_agent::{ManagedAgent, registered};
 use super::perform::adviser::{self, Advising};
 use super::perform::board::Board;
+use super::perform::examine::{Examining, Looked as Examined};
 use super::perform::output::{OFTEN, Output};
 use super::processes::Processes;
 use super::run::Run;
@@ -52,6 +53,7 @@ pub(super) struct Supervisor {
     // What goes out.
     pub(super) adviser: Option<Advising>,
     pub(super) elsewhere: Box<dyn Elsewhere>,
+    pub(super) examining: Examining,
     pub(super) output: Output,
     pub(super) board: Board,
     /// It is an earlier run, which goes on.
@@ -73,6 +75,8 @@ pub(super) enum Wake {
     Prompt(ApprovalId, Answer),
     Signal(Result<Arrived, ProcessError>),
     Looked(Looked),
+    Examined(Examined),
+    CheckIsLate,
     Due,
     Leave,
     Sweep,
@@ -160,6 +164,7 @@ impl Supervisor {
             timers: Timers::default(),
             adviser: plan.adviser.map(Advising::new),
             elsewhere: Box::new(elsewhere::Nobody),
+            examining: Examining::new(),
             output,
             board: Board::default(),
             earlier_end: plan.earlier_end,
@@ -219,6 +224,7 @@ impl Supervisor {
         let timer = self.timers.next();
         let output_at = (!self.output.is_empty()).then(|| clock::monotonic() + OFTEN);
         let glance_at = self.intake.glance_due(&self.core.context());
+        let check_at = self.examining.due();
         let leave_at = self.gateway.as_ref().and_then(Gateway::next_leave);
         let (sessions, progress) = self.intake.news();
         tokio::select! {
@@ -229,6 +235,8 @@ impl Supervisor {
             notice = sessions.notice() => Wake::Session(notice),
             heard = socket.next() => Wake::Heard(heard),
             looked = progress.looked() => Wake::Looked(looked),
+            looked = self.examining.looked() => Wake::Examined(looked),
+            () = until(check_at) => Wake::CheckIsLate,
             (approval, answer) = self.people.asking().answer() => Wake::Prompt(approval, answer),
             signal = inbox.next() => Wake::Signal(signal),
             () = until(timer) => Wake::Due,

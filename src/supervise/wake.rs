@@ -20,7 +20,8 @@ use crate::turn::refused_answer::NotTaken;
 use super::core::Core;
 use super::intake::gateway::Gateway;
 use super::intake::people::{self, Heard, stands_still};
-use super::perform::launch::{end_tree, launch_failed};
+use super::perform::examine::News;
+use super::perform::launch::{again, end_tree, launch_failed};
 use super::supervisor::{Supervisor, Wake};
 
 impl Supervisor {
@@ -42,6 +43,11 @@ impl Supervisor {
             Wake::Signal(Ok(arrived)) => return self.signalled(arrived),
             Wake::Signal(Err(error)) => return Err(Error::new("signals can no longer be received").caused_by(&error)),
             Wake::Looked(looked) => self.intake.progress().take(looked, self.core.run.moment().uptime),
+            Wake::Examined(looked) => self.examining.take(looked),
+            Wake::CheckIsLate => {
+                self.examining.end_late(&mut self.core.context())?;
+                return Ok(Vec::new());
+            }
             Wake::Due => self.due(),
             Wake::Leave => {
                 let stay = self.gateway.as_ref().map(Gateway::who_stays).unwrap_or_default();
@@ -121,6 +127,9 @@ impl Supervisor {
         if self.core.processes.was_in_passing(&report) {
             return Ok(Vec::new());
         }
+        if let Some(inputs) = self.examined(&report)? {
+            return Ok(inputs);
+        }
         if let Some(adviser) = &mut self.adviser {
             let intake = &mut self.intake;
             let inputs = adviser.reported(&report, |context| intake.drain(context), &mut self.core.context())?;
@@ -179,6 +188,27 @@ impl Supervisor {
                 return Err(Error::new(format!("the guard process died; the agent's {killed} processes were ended")));
             }
         })
+    }
+
+    /// What the guard reports of an agent whose work is looked at; `None`: it is about something else.
+    fn examined(&mut self, report: &Report) -> Result<Option<Vec<Input>>, Error> {
+        match self.examining.reported(report, &mut self.core.context())? {
+            None => Ok(None),
+            Some(News::Nothing) => Ok(Some(Vec::new())),
+            Some(News::GoesOn(agent, text)) => {
+                self.intake.something_starts();
+                again(&agent, &text, &mut self.core, self.gateway.as_ref())?;
+                Ok(Some(Vec::new()))
+            }
+            Some(News::Ended(agent, status, input)) => {
+                if let (Some(status), Some(managed)) = (status, self.core.agents.get_mut(&agent)) {
+                    managed.exited(status);
+                }
+                let mut inputs = self.drain();
+                inputs.extend(input);
+                Ok(Some(inputs))
+            }
+        }
     }
 
     /// An agent's command has ended.

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::clock;
 use crate::clocks::GIT_WITHIN;
+use crate::model::Changed;
 use crate::process;
 use crate::usage::work::Look;
 
@@ -21,6 +22,12 @@ const MOST_BYTES: u64 = 4 << 20;
 
 /// The most files that are looked at.
 const MOST_FILES: usize = 10_000;
+
+/// Of a file that is new to git no more is read to count its lines.
+const MOST_LINES_BYTES: u64 = 1 << 20;
+
+/// What git calls a tree with nothing in it.
+const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
 /// File systems stamp by a clock that moves in steps, up to 10 ms behind.
 pub(super) const COARSE: Duration = Duration::from_millis(20);
@@ -66,6 +73,47 @@ pub(super) fn look(folder: &Path, since: &Since) -> io::Result<Look> {
     });
     let dirty: BTreeMap<String, u64> = dirty.collect();
     Ok(Look { root, head, commits, committed, dirty })
+}
+
+/// How the work tree that this folder lies in differs from a commit; without one, from nothing. Blocks, for no longer than
+/// [`GIT_WITHIN`].
+///
+/// # Errors
+/// As [`look`].
+pub(super) fn changed(folder: &Path, since: Option<&str>) -> io::Result<Changed> {
+    let mut git = Git { folder: folder.display().to_string(), env: quiet(), deadline: clock::monotonic() + GIT_WITHIN };
+    git.silence_filters();
+    let root = git.line(&["rev-parse", "--show-toplevel"])?;
+    git.folder.clone_from(&root);
+    let mut changed = Changed::default();
+    let since = since.unwrap_or(EMPTY_TREE);
+    let diff = ["diff", "--numstat", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all"];
+    for line in git.words(&[diff.as_slice(), &[since, "--"]].concat())? {
+        // `-` stands for the lines of what is no text.
+        let mut counts = line.split('\t').map(|count| count.parse().unwrap_or(0_u64));
+        let (added, removed) = (counts.next().unwrap_or(0), counts.next().unwrap_or(0));
+        count(&mut changed, added, removed);
+    }
+    let new = ["ls-files", "--others", "--exclude-standard", "-z"];
+    for file in git.words(&new)?.into_iter().take(MOST_FILES) {
+        count(&mut changed, lines(&Path::new(&root).join(file)), 0);
+    }
+    Ok(changed)
+}
+
+fn count(changed: &mut Changed, added: u64, removed: u64) {
+    changed.files = changed.files.saturating_add(1);
+    changed.added = changed.added.saturating_add(added);
+    changed.removed = changed.removed.saturating_add(removed);
+}
+
+/// The lines of a file that git does not know; what is very long, or no file, has none that are counted.
+fn lines(path: &Path) -> u64 {
+    let is_file = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file());
+    let file = std::fs::File::open(path).ok().filter(|_| is_file);
+    let bytes = file.and_then(|file| process::read_at_most(&file, MOST_LINES_BYTES).ok()).unwrap_or_default();
+    let whole = bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+    whole + u64::from(bytes.last().is_some_and(|byte| *byte != b'\n'))
 }
 
 /// Leaves out what was changed since then; says whether anything was.

@@ -1,6 +1,7 @@
 //! Answers that people give to questions that wait: who may, whether enough have, and what is replied to one that does not
 //! count.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use crate::clock;
@@ -10,7 +11,7 @@ use crate::decide::people::quorum::{Counted, Votes};
 use crate::decide::people::{channel, permission};
 use crate::gate::message::Reply;
 use crate::model::{Answer, Answerer, ApprovalId, Braked, Door, MayAnswer, Peer, TokenHash};
-use crate::policy::rule::Approvals;
+use crate::policy::rule::{Approvals, Policy};
 use crate::report::approvals::answer_text;
 
 use super::login::{own_login, started_by};
@@ -77,14 +78,19 @@ impl Answers {
         who: Answerer,
         governor: &Governor,
     ) -> Result<(), NotTaken> {
-        permission::judge(&governor.policy().approvals, &who, &started_by(), None)?;
+        let question = approval.and_then(|approval| governor.waits_for(approval));
+        match question {
+            Some(question) => permission::judge(&governor.approvals_of(&question), &who, &started_by(), None)?,
+            None => permission::judge(&governor.policy().approvals, &who, &started_by(), None)?,
+        }
         self.tokens.expect(approval, hash, who);
         Ok(())
     }
 
     /// Whether enough have said so.
     pub(crate) fn agree(&mut self, given: &Given, governor: &Governor) -> Agreed {
-        let (approvals, about) = (&governor.policy().approvals, (&given.question, &given.answer));
+        let approvals = &*governor.approvals_of(&given.question);
+        let about = (&given.question, &given.answer);
         let counted = self.votes.count(approvals, given.approval, about, &given.who);
         agreed(approvals, counted, &given.who, about)
     }
@@ -149,7 +155,13 @@ pub(crate) fn by_token(not: NotTaken, command: Option<String>) -> NotTaken {
 pub(crate) fn may_answer(governor: &Governor, question: &Question) -> MayAnswer {
     let of = governor.agent(&question.agent).map(|agent| agent.setup.attribution.clone()).unwrap_or_default();
     let own = Answerer::login(own_login(), Door::Cli);
-    channel::may_answer(governor.policy(), (&own, &started_by()), &question.agent, &of)
+    match governor.approvals_of(question) {
+        Cow::Borrowed(_) => channel::may_answer(governor.policy(), (&own, &started_by()), &question.agent, &of),
+        Cow::Owned(approvals) => {
+            let narrowed = Policy { approvals, ..governor.policy().clone() };
+            channel::may_answer(&narrowed, (&own, &started_by()), &question.agent, &of)
+        }
+    }
 }
 
 pub(crate) fn refused(not: NotTaken) -> Reply {

@@ -129,7 +129,7 @@ pub(crate) fn of_question(
             offer: of_budget.then_some(question.extend).filter(|offer| offer.amount > 0).map(|offer| offer.to_string()),
             route_to: question.route_to.as_ref().map(ToString::to_string),
             otherwise: Some(otherwise(question)),
-            approvers: governor.policy().approvals.approvers.clone(),
+            approvers: governor.approvals_of(question).listed().to_vec(),
         }),
         progress: governor.agent(&question.agent).map(progress),
         ..blank(NoticeKind::Question, run, agent, &belongs, now)
@@ -221,6 +221,7 @@ fn allows_alone(question: &Question) -> String {
         About::Call(_) => "this call runs, once".to_owned(),
         About::Request(_) => "this request is sent, once".to_owned(),
         About::Alert => "it goes on".to_owned(),
+        About::Review => "what needs its work starts".to_owned(),
     }
 }
 
@@ -231,6 +232,7 @@ fn otherwise(question: &Question) -> String {
         Some(Refusal::Stop) => Verb::Stop.to_string(),
         Some(Refusal::Kill) => Verb::Kill.to_string(),
         None if question.about == About::Ahead => "nothing".to_owned(),
+        None if question.about == About::Review => "what needs its work does not start".to_owned(),
         None => question.otherwise.to_string(),
     }
 }
@@ -255,6 +257,7 @@ fn options(question: &Question) -> Vec<String> {
         About::Call(_) | About::Request(_) => &["approve", "for", "run", "deny"],
         About::Alert => &["approve", "deny", "kill"],
         About::Ahead => &["approve", "extend", "deny"],
+        About::Review => &["approve", "deny"],
     };
     let route = question.route_to.as_ref().map(|_| "route");
     own.iter().copied().chain(route).map(str::to_owned).collect()

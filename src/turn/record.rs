@@ -99,6 +99,8 @@ fn record(turn: &mut Turn<'_>, run: &RunId, governor: &Governor, effect: &Effect
         | Effect::End(_)
         | Effect::Launch { .. }
         | Effect::Restart { .. }
+        | Effect::Examine(_)
+        | Effect::Again { .. }
         | Effect::Consult(_)
         | Effect::EndConsult(_)
         | Effect::Reserve { .. }
@@ -146,7 +148,7 @@ fn stored(question: &Question, may: MayAnswer) -> ledger::Question {
         about: question.about.into(),
         step: match question.about {
             About::Step { at, .. } => Some(at),
-            About::Limit | About::Call(_) | About::Request(_) | About::Alert | About::Ahead => None,
+            About::Limit | About::Call(_) | About::Request(_) | About::Alert | About::Ahead | About::Review => None,
         },
         may,
     }

@@ -47,6 +47,10 @@ fn understand(question: &Question, wish: &Wish) -> Result<Answer, NotTaken> {
             Err(NotTaken::new("there is no limit here that an answer could lift")
                 .hint("a plain `govern approve` lets the agent go on"))
         }
+        Wish::Extend { by: Some(_) } | Wish::Allow { .. } | Wish::Route { .. } if question.about == About::Review => {
+            Err(NotTaken::new("this question is about work that is done: no limit and no model would change")
+                .hint("a plain `govern approve` lets what needs it start, `govern deny` does not"))
+        }
         Wish::Extend { by: Some(_) } if question.about.at_gate().is_some() => {
             Err(NotTaken::new("there is no limit here that an answer could lift")
                 .hint("a plain `govern approve` lets it go once; `--run` and `--for 1h` again, too"))
@@ -58,7 +62,7 @@ fn understand(question: &Question, wish: &Wish) -> Result<Answer, NotTaken> {
         Wish::Extend { by: None } => Ok(match question.about {
             About::Limit | About::Ahead => Answer::Extend { amount: question.extend.amount },
             About::Step { past, .. } => Answer::NextStep { past },
-            About::Alert | About::Call(_) | About::Request(_) => Answer::Once,
+            About::Alert | About::Call(_) | About::Request(_) | About::Review => Answer::Once,
         }),
         Wish::Extend { by: Some(text) } => {
             let quantity = Quantity::parse(text).map_err(|error| {
@@ -85,7 +89,7 @@ fn understand(question: &Question, wish: &Wish) -> Result<Answer, NotTaken> {
         },
         Wish::Stop if question.about.at_gate().is_some() => Ok(Answer::Refuse),
         // Nobody is held by it: a no leaves everything as it is.
-        Wish::Stop | Wish::Kill if question.about == About::Ahead => Ok(Answer::Refuse),
+        Wish::Stop | Wish::Kill if matches!(question.about, About::Ahead | About::Review) => Ok(Answer::Refuse),
         Wish::Stop => Ok(Answer::Stop),
         Wish::Kill => Ok(Answer::Kill),
     }
@@ -106,11 +110,15 @@ pub(crate) fn describe(question: &Question, answer: &Answer, paused: Option<&Bra
         None => "goes on".to_owned(),
     };
     match answer.word(about) {
+        AnswerWord::Allowed if question.about == About::Review => format!("{did}: what needs agent `{agent}` starts"),
         AnswerWord::Allowed | AnswerWord::NextStep | AnswerWord::Extended | AnswerWord::Routed => {
             format!("{did}: agent `{agent}` {goes_on}")
         }
         AnswerWord::Refused if matches!(question.about, About::Request(_)) => {
             format!("{did}: agent `{agent}` does not send the request")
+        }
+        AnswerWord::Refused if question.about == About::Review => {
+            format!("{did}: what needs agent `{agent}` does not start")
         }
         AnswerWord::Refused if question.about == About::Ahead => {
             format!("{did}: agent `{agent}` goes on under the limit as it is")

@@ -42,12 +42,14 @@ impl Question {
         let width = look.width;
         let mut text = others.iter().map(|other| format!("{}\n", elided(other, width))).collect::<String>();
         let (standing, agent) = (printable(&self.standing), printable(self.agent.as_str()));
-        let headline = format!("govern: {standing} — agent `{agent}`, {} so far, is held", self.cost);
+        let is = if self.about == About::Review { "is done" } else { "is held" };
+        let headline = format!("govern: {standing} — agent `{agent}`, {} so far, {is}", self.cost);
         let route = self.route.as_ref().map(|model| format!(" · [r]oute to {}", printable(model.as_str())));
         let choices = match self.about {
             About::Limit if self.extend.amount == 0 => format!("[s]top · [k]ill{}", route.unwrap_or_default()),
             About::Limit => format!("[e]xtend by {}{} · [s]top · [k]ill", self.extend, route.unwrap_or_default()),
             About::Ahead => format!("[e]xtend by {} · [n]o", self.extend),
+            About::Review => "[y]es, what needs it starts · [n]o".to_owned(),
             About::Step { .. } if self.extend.amount == 0 => {
                 format!("[g]o on to the next step{} · [s]top · [k]ill", route.unwrap_or_default())
             }
@@ -96,6 +98,9 @@ impl Question {
             "r" | "run" if about_call => alone(Answer::Allow { seconds: None }),
             "f" | "for" if about_call => time(rest),
             "s" | "stop" | "refuse" if about_call => alone(Answer::Refuse),
+            "y" | "yes" if self.about == About::Review => alone(Answer::Once),
+            "n" | "no" if self.about == About::Review => alone(Answer::Refuse),
+            _ if self.about == About::Review => Err(format!("`{}` is no answer: {}", printable(line), self.letters())),
             "n" | "no" if self.about == About::Ahead => alone(Answer::Refuse),
             "e" | "extend" | "route" if about_call => Err(format!("there is no limit to lift: {}", self.letters())),
             "g" | "go" | "next_step" if self.goes_on().is_some() => alone(self.goes_on().unwrap_or(Answer::Once)),
@@ -120,7 +125,7 @@ impl Question {
         match self.about {
             About::Step { past, .. } => Some(Answer::NextStep { past }),
             About::Alert => Some(Answer::Once),
-            About::Limit | About::Call(_) | About::Request(_) | About::Ahead => None,
+            About::Limit | About::Call(_) | About::Request(_) | About::Ahead | About::Review => None,
         }
     }
 
@@ -132,6 +137,7 @@ impl Question {
             About::Step { .. } => format!("g, e, `e {}`, {route}s or k", self.extend),
             About::Alert => format!("g, {route}s or k"),
             About::Ahead => format!("e, `e {}` or n", self.extend),
+            About::Review => "y or n".to_owned(),
             About::Call(_) | About::Request(_) => "o, r, `f 1h`, s or k".to_owned(),
         }
     }

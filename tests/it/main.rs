@@ -36,6 +36,7 @@ mod exceptions;
 mod fleet;
 mod fleet_crowd;
 mod fleet_decides;
+mod fleet_review;
 mod gate;
 mod gate_fails;
 mod gate_screen;

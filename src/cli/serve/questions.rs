@@ -57,6 +57,7 @@ fn asked_as(approval: &Approval) -> NoticeQuestion {
             (&["approve", "extend", "deny", "kill"], "it goes on to the next step of the budget".to_owned())
         }
         Subject::Ahead => (&["approve", "extend", "deny"], format!("{} more", approval.extend)),
+        Subject::Review => (&["approve", "deny"], "what needs its work starts".to_owned()),
         Subject::Alert => (&["approve", "deny", "kill"], "it goes on".to_owned()),
         Subject::Call if approval.is_of_request() => {
             (&["approve", "for", "run", "deny"], "this request is sent, once".to_owned())

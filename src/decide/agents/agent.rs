@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::{
-    AgentName, ApprovalId, Attribution, Brake, Braked, Cost, Dimension, ModelId, Money, ProcessIdentity, Progress,
-    Registration, Response, RunId, Source as Told, Standing, ThreadId, Timestamp, Verb, WorkClass,
+    AgentName, ApprovalId, Attribution, Brake, Braked, Cost, Dimension, Examined, ModelId, Money, ProcessIdentity,
+    Progress, Registration, Response, RunId, Source as Told, Standing, ThreadId, Timestamp, Verb, WorkCheck, WorkClass,
+    WorkReview,
 };
 use crate::policy::rule::{Rung, StepId};
 
@@ -24,6 +25,7 @@ use crate::decide::gate::Gate;
 use crate::decide::headroom::Room;
 use crate::decide::message::{Classed, Ending, Moment, Phase, Question};
 use crate::decide::observe::Observed;
+use crate::decide::passing::Passing;
 
 /// An agent before it starts.
 #[derive(Clone, Debug)]
@@ -44,6 +46,12 @@ pub struct AgentSetup {
     pub needs: Vec<AgentName>,
     /// How often it is started again where its command fails.
     pub retries: u32,
+    /// What says whether its work is done, once its command has ended well.
+    pub check: Option<WorkCheck>,
+    /// Who says whether that is good enough for what needs it.
+    pub review: Option<WorkReview>,
+    /// What its work came to in the run that goes on: it is not started again, but reviewed.
+    pub done: Option<Examined>,
 }
 
 impl AgentSetup {
@@ -63,6 +71,9 @@ impl AgentSetup {
             registration: Registration::default(),
             needs: Vec::new(),
             retries: 0,
+            check: None,
+            review: None,
+            done: None,
         }
     }
 }
@@ -142,6 +153,12 @@ pub struct Agent {
     pub(in crate::decide) spares_tools: bool,
     /// It was started again with this model, which has not answered yet.
     pub(in crate::decide) arriving: Option<ModelId>,
+    /// How far its work has come, once its command has ended well.
+    pub(in crate::decide) passing: Passing,
+    /// What its work came to, as far as it was looked at.
+    pub(in crate::decide) examined: Option<Examined>,
+    /// It was told that its check has failed: once.
+    pub(in crate::decide) told_of_check: bool,
     /// Why it is treated as it is, for a person.
     pub because: String,
     /// The request whose outcome is awaited.
@@ -227,6 +244,9 @@ impl Agent {
             routed_unanswered: None,
             spares_tools: false,
             arriving: None,
+            passing: Passing::default(),
+            examined: None,
+            told_of_check: false,
             because: String::new(),
             request: None,
             lost: 0,
@@ -425,6 +445,7 @@ impl Agent {
         self.spares_tools = false;
         self.fired.clear();
         self.settled.clear();
+        self.told_of_check = false;
         self.watch.begin_anew();
         self.gate.forget();
     }

@@ -5,14 +5,36 @@ use std::collections::BTreeSet;
 use crate::decide::agents::Agent;
 use crate::decide::agents::lifecycle::{Intent, State};
 use crate::decide::agents::thread::Thread;
-use crate::decide::message::Phase;
+use crate::decide::message::{Phase, Question};
+use crate::decide::passing::Passing;
 use crate::decide::signal_hold::Stillness;
 use crate::model::{ApprovalId, ThreadId};
 
 impl Agent {
     /// The question that keeps it, or a tool of its, from going on.
     pub(in crate::decide) fn waits_for_answer(&self) -> Option<ApprovalId> {
-        self.held.as_ref().and_then(|hold| hold.approval).or_else(|| self.gate.asked())
+        self.held.as_ref().and_then(|hold| hold.approval).or_else(|| self.gate.asked()).or(self.review())
+    }
+
+    /// Its command has ended well, in this run or in the one that goes on, and its work was looked at.
+    pub fn was_examined(&self) -> bool {
+        self.examined.is_some()
+    }
+
+    /// The question about its work, while somebody is to say yes to it.
+    pub(in crate::decide) fn review(&self) -> Option<ApprovalId> {
+        match &self.passing {
+            Passing::Reviewed { number, .. } => *number,
+            Passing::No | Passing::Examining => None,
+        }
+    }
+
+    /// The question about its work, word for word.
+    pub(in crate::decide) fn review_question(&self) -> Option<&Question> {
+        match &self.passing {
+            Passing::Reviewed { question, .. } => Some(question),
+            Passing::No | Passing::Examining => None,
+        }
     }
 
     /// Its root thread's next request waits at the gate.

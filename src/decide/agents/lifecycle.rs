@@ -56,6 +56,8 @@ pub enum Happening {
     Launch,
     /// What it needs came to nothing.
     Skip,
+    /// Its command had ended well before the run went on.
+    Done,
     /// Its command is being executed.
     Launched,
     /// A verdict or an answer wants this.
@@ -110,7 +112,7 @@ pub fn next(state: State, happening: Happening) -> (State, &'static [Order]) {
         (S::Gone, _) => (S::Gone, &[]),
 
         (S::Waiting, H::Launch) => (S::Starting(None), &[Order::Launch]),
-        (S::Waiting, H::Skip | H::Wish(Intent::Stop | Intent::Kill)) => (S::Gone, &[Order::Finish]),
+        (S::Waiting, H::Skip | H::Done | H::Wish(Intent::Stop | Intent::Kill)) => (S::Gone, &[Order::Finish]),
 
         (S::Starting(None), H::Launched) => (S::Running, &[]),
         (S::Starting(Some(intent)), H::Launched) => (S::Freezing(intent), &[Order::Freeze]),
@@ -175,7 +177,10 @@ pub fn next(state: State, happening: Happening) -> (State, &'static [Order]) {
             | H::Retry
             | H::Ended,
         )
-        | (S::Starting(_) | S::Running | S::Freezing(_) | S::Held | S::Paused | S::Ending(_), H::Launch | H::Skip)
+        | (
+            S::Starting(_) | S::Running | S::Freezing(_) | S::Held | S::Paused | S::Ending(_),
+            H::Launch | H::Skip | H::Done,
+        )
         | (S::Starting(_) | S::Running, H::Frozen { .. } | H::Await | H::Release | H::Park | H::Loose)
         | (S::Running | S::Freezing(_) | S::Held | S::Paused | S::Ending(_), H::Launched)
         | (S::Freezing(_), H::Await | H::Park | H::Loose)
@@ -228,7 +233,7 @@ mod tests {
     }
 
     fn happenings() -> Vec<Happening> {
-        let mut all = vec![Happening::Launch, Happening::Skip, Happening::Launched];
+        let mut all = vec![Happening::Launch, Happening::Skip, Happening::Done, Happening::Launched];
         all.extend(INTENTS.map(Happening::Wish));
         all.extend([Happening::Frozen { safe: true }, Happening::Frozen { safe: false }]);
         all.extend([Happening::Await, Happening::Release, Happening::Park, Happening::Loose]);

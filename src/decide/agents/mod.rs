@@ -80,7 +80,10 @@ impl Agents {
             let mut asked = self.list.iter().filter_map(|agent| agent.ahead.as_ref());
             asked.find(|(_, number)| *number == Some(approval)).map(|(question, _)| question)
         };
-        hold.or_else(|| self.list.iter().find_map(|agent| agent.gate.question(approval))).or_else(ahead)
+        hold.or_else(|| self.list.iter().find_map(|agent| agent.gate.question(approval))).or_else(ahead).or_else(|| {
+            let mut reviewed = self.list.iter().filter(|agent| agent.review() == Some(approval));
+            reviewed.find_map(Agent::review_question)
+        })
     }
 
     pub(super) fn len(&self) -> usize {

@@ -27,6 +27,8 @@ pub enum Stage {
     Paused,
     /// Started, and not over; one that is held counts, since it goes on.
     Working,
+    /// It ended well, and somebody is to say yes to its work: it takes no room.
+    Reviewed,
     /// It ended well.
     Done,
     /// It ended in any other way.
@@ -57,7 +59,8 @@ pub fn next<'a>(entries: &[Entry<'a>], concurrency: Option<NonZeroUsize>) -> Opt
     let room = concurrency.is_none_or(|most| working < most.get());
     let open = |entry: &Entry<'a>| entry.needs.iter().find(|need| of(need) != Some(Stage::Done));
     let mut ready = not_over().filter(|entry| open(entry).is_none()).peekable();
-    if working == 0 && ready.peek().is_none() {
+    let waits = entries.iter().any(|entry| entry.stage == Stage::Reviewed);
+    if working == 0 && !waits && ready.peek().is_none() {
         // They wait for one another.
         return not_over().find_map(|entry| Some(Move::Skip(entry.name, open(entry)?)));
     }

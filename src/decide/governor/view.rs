@@ -1,5 +1,6 @@
 //! Pure. What those around a governor ask it: nothing of it changes anything.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use crate::model::{
     AgentName, Answerer, ApprovalId, Attribution, BudgetName, Identity, Live, Money, ProcessIdentity, Quantity,
     ThreadId,
 };
-use crate::policy::rule::Policy;
+use crate::policy::rule::{Approvals, Policy};
 
 use super::Governor;
 use crate::decide::accounts::Spenders;
@@ -18,7 +19,7 @@ use crate::decide::agents::Agent;
 use crate::decide::agents::lifecycle::State;
 use crate::decide::barred::{BarTold, barring};
 use crate::decide::evaluate::binding;
-use crate::decide::message::{Moment, Question};
+use crate::decide::message::{About, Moment, Question};
 use crate::decide::observe::{Observed, watching};
 use crate::decide::past_refusal::{self, StartedBy};
 use crate::decide::people::lift::lifting;
@@ -69,7 +70,7 @@ impl Governor {
 
     /// Every agent is over.
     pub fn is_over(&self) -> bool {
-        self.agents.values().all(|agent| agent.state == State::Gone)
+        self.agents.values().all(|agent| agent.state == State::Gone && agent.review_question().is_none())
     }
 
     /// The run at this moment. Asks nobody, and changes nothing.
@@ -105,6 +106,16 @@ impl Governor {
         self.agents.question(approval).cloned()
     }
 
+    /// Who may answer this question, and how far: a fleet's file may narrow who reviews the work of an agent.
+    pub fn approvals_of(&self, question: &Question) -> Cow<'_, Approvals> {
+        let all = &self.fixed.policy.approvals;
+        let review = self.agent(&question.agent).and_then(|agent| agent.setup.review.as_ref());
+        match review.filter(|review| question.about == About::Review && !review.approvers.is_empty()) {
+            Some(review) => Cow::Owned(all.narrowed(&review.approvers)),
+            None => Cow::Borrowed(all),
+        }
+    }
+
     /// The question that holds this agent.
     pub fn held_approval(&self, name: &AgentName) -> Option<ApprovalId> {
         self.agent(name)?.held.as_ref()?.approval
@@ -123,6 +134,7 @@ impl Governor {
             .gate
             .approval(question)
             .or(ahead)
+            .or_else(|| agent.review_question().filter(|asked| *asked == question).and(agent.review()))
             .or_else(|| agent.held.as_ref().filter(|hold| hold.question == *question)?.approval)
     }
 

@@ -101,6 +101,17 @@ pub enum Effect {
         /// With what.
         rung: Rung,
     },
+    /// The agent's command ended well: run its check, look at what it changed, and tell by `Input::Examined`.
+    Examine(AgentName),
+    /// Go on with the agent's thread, which is told why its work is not done.
+    Again {
+        /// Whose.
+        agent: AgentName,
+        /// The root thread that goes on.
+        thread: ThreadId,
+        /// What it is told.
+        text: String,
+    },
     /// Ask a governor model; what comes of it is told by `Input::Advised`.
     Consult(Box<Consult>),
     /// Break that off; it is told all the same.

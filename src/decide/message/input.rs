@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::model::event::Answer;
 use crate::model::{
-    AgentName, Answerer, ApprovalId, Brake, Braked, BudgetKey, BudgetName, ModelId, PlanWindow, ProcessIdentity,
-    Progress, Quantity, Response, ThreadId, Timestamp,
+    AgentName, Answerer, ApprovalId, Brake, Braked, BudgetKey, BudgetName, Examined, ModelId, PlanWindow,
+    ProcessIdentity, Progress, Quantity, Response, ThreadId, Timestamp,
 };
 pub use crate::usage::meter::Phase;
 pub use crate::work::Classed;
@@ -104,6 +104,15 @@ pub enum Input {
         leftover: u32,
         /// Its code was 0.
         ok: bool,
+    },
+    /// What came of `Effect::Examine`.
+    Examined {
+        /// Whose work.
+        agent: AgentName,
+        /// What it came to.
+        examined: Examined,
+        /// The last that its check wrote, secrets redacted.
+        said: String,
     },
     /// The agent's command could not be executed.
     NotLaunched {

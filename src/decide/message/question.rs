@@ -51,6 +51,8 @@ pub enum About {
     /// A limit that somebody asks to have lifted before it is met: nobody is held meanwhile, and nothing happens if nobody
     /// answers.
     Ahead,
+    /// The work of an agent whose command has ended well: what needs it waits for a yes.
+    Review,
 }
 
 impl About {
@@ -58,7 +60,7 @@ impl About {
     pub fn is_of_limit(self) -> bool {
         match self {
             Self::Limit | Self::Step { .. } | Self::Ahead => true,
-            Self::Call(_) | Self::Request(_) | Self::Alert => false,
+            Self::Call(_) | Self::Request(_) | Self::Alert | Self::Review => false,
         }
     }
 
@@ -66,7 +68,7 @@ impl About {
     pub fn at_gate(self) -> Option<Refusal> {
         match self {
             Self::Call(otherwise) | Self::Request(otherwise) => Some(otherwise),
-            Self::Limit | Self::Step { .. } | Self::Alert | Self::Ahead => None,
+            Self::Limit | Self::Step { .. } | Self::Alert | Self::Ahead | Self::Review => None,
         }
     }
 }
@@ -79,6 +81,7 @@ impl From<About> for Subject {
             About::Call(_) | About::Request(_) => Self::Call,
             About::Alert => Self::Alert,
             About::Ahead => Self::Ahead,
+            About::Review => Self::Review,
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::decide::message::{About, Effect, Effects, Question};
 use crate::decide::people::lift::lifting;
 use crate::decide::people::{compose, released};
 use crate::decide::tool_gates::answered;
-use crate::decide::{request_gates, transition};
+use crate::decide::{passing, request_gates, transition};
 
 pub(in crate::decide) fn answered(
     cx: &Context<'_>,
@@ -71,6 +71,7 @@ pub(in crate::decide) fn obey(
         // Whatever else a yes does, this step is behind.
         pass_steps_to(accounts, &key, at);
     }
+    passing::answered(agents, effects, approval, (answer, by));
     for who in agents.ids() {
         agents[who].ahead.take_if(|(_, number)| *number == Some(approval));
         let held = agents[who].held.as_ref();

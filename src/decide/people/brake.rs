@@ -11,6 +11,7 @@ use crate::decide::context::Context;
 use crate::decide::evaluate::budgets;
 use crate::decide::gate::drain;
 use crate::decide::message::Effects;
+use crate::decide::passing;
 use crate::decide::people::lift::{Lifting, lifting};
 use crate::decide::people::{approvals, pause, released};
 
@@ -26,6 +27,12 @@ pub(in crate::decide) fn braked(
 ) {
     for who in agents.ids() {
         let agent = &agents[who];
+        if agent.review_question().is_some() && matches!(brake, Brake::Stop | Brake::Kill) && agent.setup.is_of(team) {
+            let (by, reason) = (braked.by.clone(), braked.reason.clone());
+            agents.record(Some(who), EventKind::Braked { brake, by, reason }, effects);
+            passing::break_off(agents, effects, who, &format!("stopped {}", braked.text()));
+            continue;
+        }
         if agent.is_past(brake) || !agent.setup.is_of(team) {
             continue;
         }

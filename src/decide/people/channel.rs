@@ -30,7 +30,7 @@ impl Ways {
                 Address::Slack(_) => {
                     let hears = policy.notify.slack.as_ref().is_some_and(|slack| slack.app_token.is_some());
                     let approvals = &policy.approvals;
-                    ways.slack |= hears && approvals.approvers.iter().any(|entry| approvals.in_slack(entry));
+                    ways.slack |= hears && approvals.listed().iter().any(|entry| approvals.in_slack(entry));
                 }
                 Address::Mail(None) | Address::Webhook => {}
             }
@@ -62,7 +62,7 @@ pub fn may_answer(
     let Ways { letter, slack } = Ways::of(policy, started_by, agent, belongs);
     let here = permission::judge(&policy.approvals, own, started_by, None).is_ok();
     let page = policy.serve.trust.is_some() && answers_on_page(policy, started_by);
-    MayAnswer { here, letter, slack, page, ..MayAnswer::named(policy.approvals.approvers.clone()) }
+    MayAnswer { here, letter, slack, page, ..MayAnswer::named(policy.approvals.listed().to_vec()) }
 }
 
 /// The proxy before the page knows somebody whose answer would be taken. Nobody is told of a question by that.

@@ -10,6 +10,7 @@ use crate::decide::agents::Agents;
 use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
 use crate::decide::message::{Effect, Effects, Question};
+use crate::decide::passing;
 use crate::decide::people::compose;
 use crate::decide::tool_gates::answered;
 
@@ -28,6 +29,9 @@ pub(in crate::decide) fn asked(
         let (budget, question, cost) = (Some(key.budget), text, Some(cost));
         // Nothing happens if nobody answers: it has no deadline.
         agents.record(Some(who), EventKind::Asked { approval, budget, question, cost, deadline: None }, effects);
+        return;
+    }
+    if passing::asked(cx, agents, effects, who, (approval, left)) {
         return;
     }
     if answered::call_asked(cx, agents, effects, who, (approval, left)) {

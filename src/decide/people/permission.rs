@@ -109,7 +109,7 @@ pub fn judge(
         return Err(NotAllowed::Stranger { who: name() });
     }
     if !approvals.may_answer(who) {
-        return Err(NotAllowed::NotApprover { who: name(), approvers: approvals.approvers.clone() });
+        return Err(NotAllowed::NotApprover { who: name(), approvers: approvals.listed().to_vec() });
     }
     if approvals.not_self {
         match approvals.are_two(started_by, &who.identity) {

@@ -390,6 +390,8 @@ impl Live {
             | Effect::Expire(..)
             | Effect::Thaw(_)
             | Effect::Look(_)
+            | Effect::Examine(_)
+            | Effect::Again { .. }
             | Effect::Tell { .. }
             | Effect::Answer { .. }
             | Effect::Open(_)
@@ -430,6 +432,7 @@ impl Live {
             | EventKind::Registered { .. }
             | EventKind::AgentEnded { .. }
             | EventKind::CutOff { .. }
+            | EventKind::Examined(_)
             | EventKind::AgentSkipped { .. }
             | EventKind::RunEnded { .. } => {}
         }

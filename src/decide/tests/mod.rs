@@ -18,6 +18,7 @@ mod limits;
 mod live;
 mod models;
 mod nested;
+mod passing;
 mod plan;
 mod properties;
 mod refusals;

@@ -46,6 +46,7 @@ pub(super) fn show_input(input: &Input) -> String {
             let how = if *ok { "exited" } else { "failed" };
             format!("{agent} {how}, {leftover} left behind")
         }
+        Input::Examined { agent, examined, said } => format!("{agent} was examined: {examined}; it said {said:?}"),
         Input::NotLaunched { agent, because } => format!("{agent} was not launched: {because}"),
         Input::Interrupted { how, because } => format!("interrupted to {how:?}: {because}"),
         Input::Asked { agent, approval, .. } => format!("{agent} waits for approval {approval}"),
@@ -140,6 +141,8 @@ pub(super) fn show_effect(effect: &Effect) -> Option<String> {
         Effect::Launch { agent, attempt } => format!("LAUNCH {agent}, attempt {attempt}"),
         Effect::Restart { agent, thread, rung } => format!("RESTART {agent}/{thread} with {}", rung.model),
         Effect::Consult(consult) => format!("CONSULT {} about {}: {}", consult.model, consult.about, consult.id.0),
+        Effect::Examine(agent) => format!("EXAMINE {agent}"),
+        Effect::Again { agent, thread, text } => format!("AGAIN {agent}/{thread}: {text:?}"),
         Effect::EndConsult(consult) => format!("END question {}", consult.0),
         Effect::Arm(timer, after) => format!("arm {} in {after:?}", show_timer(timer)),
         Effect::Say(text) => format!("say {text}"),

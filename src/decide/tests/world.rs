@@ -339,6 +339,7 @@ impl World {
                 let left = self.joins.take();
                 return (Some(Input::Asked { agent: question.agent.clone(), approval, left }), None);
             }
+            Effect::Again { agent, .. } => Some(Input::Launched(agent.clone())),
             Effect::Launch { agent, .. } => Some(Input::Launched(agent.clone())),
             Effect::Freeze(agent) => Some(Input::Frozen(agent.clone())),
             Effect::End(agent) => Some(Input::Ended(agent.clone())),
@@ -364,6 +365,7 @@ impl World {
             | Effect::Expire(..)
             | Effect::Thaw(_)
             | Effect::Look(_)
+            | Effect::Examine(_)
             | Effect::Tell { .. }
             | Effect::Answer { .. }
             | Effect::Open(_)

@@ -1,6 +1,7 @@
 //! Pure. Fleet files as people write them, right and wrong.
 
 mod accepted;
+mod passing;
 mod refused;
 
 use std::path::{Path, PathBuf};

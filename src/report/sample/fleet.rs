@@ -17,6 +17,8 @@ fn row(agent: &str, needs: &[&str], tier: Option<(&str, &str)>, spend: Option<&s
             priority: if agent == "implement" { Priority::new(7).unwrap() } else { Priority::default() },
         },
         retries: u32::from(agent == "implement"),
+        check: None,
+        review: None,
         folder: "/work/shop".to_owned(),
         allotted,
         limit: Some(10_000_000_000),

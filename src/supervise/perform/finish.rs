@@ -16,7 +16,7 @@ pub(super) fn finish(agent: &AgentName, ending: Ending, (in_flight, in_flight_co
         return;
     }
     let (known, status) = (core.turns.governor().agent(agent), managed.status());
-    let started = known.is_some_and(|agent| agent.attempt > 0);
+    let started = known.is_some_and(|agent| agent.attempt > 0 || agent.was_examined());
     let because = known.map_or_else(String::new, |agent| agent.because.clone());
     let figures = known.map_or_else(String::new, |agent| {
         format!("{} for {}", text::count(agent.responses, "response", "responses"), agent.cost)

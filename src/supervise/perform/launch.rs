@@ -45,6 +45,26 @@ pub(super) fn restart(
     launch(agent, (argv, Some(thread.clone())), core, gateway)
 }
 
+/// Goes on with an agent's thread on its model, which is told why its work is not done.
+pub(in crate::supervise) fn again(
+    agent: &AgentName,
+    text: &str,
+    core: &mut Core,
+    gateway: Option<&Gateway>,
+) -> Result<(), Error> {
+    let Some(known) = core.governor().agent(agent) else { return Ok(()) };
+    let (thread, rung) = (known.root.clone(), known.routed.clone());
+    let invocation = core.agents.get(agent).and_then(ManagedAgent::invocation);
+    let (Some(thread), Some(invocation)) = (thread, invocation) else {
+        return Err(Error::new("the agent was not started as a Codex that can go on"));
+    };
+    let argv = invocation
+        .resume_with(&thread, rung.as_ref(), text)
+        .map_err(|why| Error::new("the agent cannot go on after its check").caused_by(&why))?;
+    core.journal.say_of(agent, "goes on with what its check said");
+    launch(agent, (argv, Some(thread)), core, gateway)
+}
+
 /// Starts a command under the guard.
 fn launch(
     agent: &AgentName,

@@ -2,6 +2,7 @@
 
 pub(super) mod adviser;
 pub(super) mod board;
+pub(super) mod examine;
 mod finish;
 pub(super) mod launch;
 pub(super) mod output;
@@ -75,6 +76,7 @@ impl Supervisor {
             }
             Effect::Launch { agent, attempt } => {
                 self.intake.something_starts();
+                self.examining.begins(&agent, &core.context());
                 launch::begin(&agent, attempt, core, self.gateway.as_ref())?;
             }
             Effect::Restart { agent, thread, rung } => {
@@ -86,6 +88,8 @@ impl Supervisor {
                 let adviser = self.adviser.as_mut();
                 adviser.map_or(Ok(()), |adviser| adviser.consult(&consult, &mut core.context()))?;
             }
+            Effect::Examine(agent) => self.examining.examine(&agent, &core.context())?,
+            Effect::Again { agent, text, .. } => self.examining.again(&agent, text, &core.context())?,
             Effect::EndConsult(_) => core.processes.order(adviser::end())?,
             Effect::Ask(question) => question::open_prompt(question, self.people.asking(), core),
             Effect::Arm(timer, after) => self.timers.arm(clock::monotonic(), timer, after),

@@ -25,7 +25,7 @@ pub(super) fn open_prompt(question: Question, asking: &mut Asking, core: &mut Co
             .say(&format!("it goes on meanwhile; {who} answers: govern approve {approval}, govern deny {approval}"));
         return;
     }
-    let (agent, text, cost) = (question.agent.clone(), question.text.clone(), question.cost);
+    let (agent, text, cost, about) = (question.agent.clone(), question.text.clone(), question.cost, question.about);
     // A screen that is alive is left to its program, which shows what is said.
     let asked = core.governor().agent(&agent);
     let at_gate = asked
@@ -33,8 +33,7 @@ pub(super) fn open_prompt(question: Question, asking: &mut Asking, core: &mut Co
     let alive = core.run.full_screen && at_gate;
     // Nobody is asked here whose answer would not be taken.
     let here = Answerer::login(own_login(), Door::Prompt);
-    let approvals = &core.governor().policy().approvals;
-    let may_answer = permission::judge(approvals, &here, &started_by(), None).is_ok();
+    let may_answer = permission::judge(&core.governor().approvals_of(&question), &here, &started_by(), None).is_ok();
     let may = answers::may_answer(core.governor(), &question);
     let seen = !alive
         && may_answer
@@ -52,7 +51,8 @@ pub(super) fn open_prompt(question: Question, asking: &mut Asking, core: &mut Co
         });
     if !seen {
         core.journal.say(&format!("ask: {text} — `{agent}`, {cost} so far"));
-        core.journal.say(&format!("agent `{agent}` is held until {}", until_answered(&may, approval)));
+        let waits = if about == About::Review { "is done, and what needs it waits" } else { "is held" };
+        core.journal.say(&format!("agent `{agent}` {waits} until {}", until_answered(&may, approval)));
     }
 }
 

@@ -98,3 +98,20 @@ fn a_folder_without_a_repository_has_no_work_tree() {
     let temp = tempfile::tempdir().unwrap();
     assert!(look(temp.path(), &Since::default()).is_err());
 }
+
+#[test]
+fn what_changed_since_a_commit_is_counted_by_file_and_line_whatever_of_it_is_committed() {
+    let temp = repository();
+    let first = look(temp.path(), &Since::default()).unwrap().head.unwrap();
+    assert_eq!(changed(temp.path(), Some(&first)).unwrap(), Changed::default());
+    fs::write(temp.path().join("a.txt"), "two\nthree\n").unwrap();
+    git(temp.path(), &["commit", "--quiet", "--all", "--message=second"]);
+    fs::create_dir(temp.path().join("new")).unwrap();
+    fs::write(temp.path().join("new/ä b.txt"), "1\n2\nlast").unwrap();
+    fs::write(temp.path().join("staged.txt"), "1\n").unwrap();
+    git(temp.path(), &["add", "staged.txt"]);
+    let found = changed(&temp.path().join("new"), Some(&first)).unwrap();
+    assert_eq!(found, Changed { files: 3, added: 6, removed: 1 });
+    assert_eq!(changed(temp.path(), None).unwrap(), Changed { files: 3, added: 6, removed: 0 });
+    assert!(changed(Path::new("/"), None).is_err(), "no work tree");
+}

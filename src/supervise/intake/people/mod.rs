@@ -169,7 +169,7 @@ fn given(
     governor: &Governor,
 ) -> Result<Given, NotTaken> {
     let question = waiting(approval, governor)?;
-    match answer_of(&question, wish, who, &governor.policy().approvals) {
+    match answer_of(&question, wish, who, &governor.approvals_of(&question)) {
         // Who may not answer here may know who can, and by what.
         Err(not) if not.oversteps && who.door == Door::Cli => {
             let may = may_answer(governor, &question);
@@ -194,7 +194,7 @@ fn not_so(approval: ApprovalId, who: &Answerer, governor: &Governor) -> String {
 
 /// Its giver may give it.
 pub(in crate::supervise) fn is_allowed(given: &Given, governor: &Governor) -> Result<(), NotTaken> {
-    answer_is_allowed(&given.question, &given.answer, &given.who, &governor.policy().approvals)
+    answer_is_allowed(&given.question, &given.answer, &given.who, &governor.approvals_of(&given.question))
 }
 
 /// What became of an answer; one that was not its giver's to give is written down.
