@@ -286,6 +286,64 @@ fn a_run_without_a_sender_loses_nothing_and_a_killed_sender_neither() {
     assert!(got.len() >= 6);
 }
 
+/// How often govern and its sender are killed: more than a few turns take minutes. `GOVERN_KILLS=100` does it a hundred times.
+fn kills() -> u32 {
+    std::env::var("GOVERN_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(6)
+}
+
+fn questions_written(world: &World) -> Vec<String> {
+    let Ok(ledger) = rusqlite::Connection::open(world.path("govern/ledger.db")) else { return Vec::new() };
+    let Ok(mut statement) = ledger.prepare("SELECT id FROM notices WHERE kind = 'question'") else { return Vec::new() };
+    statement.query_map([], |row| row.get(0)).map(|ids| ids.flatten().collect()).unwrap_or_default()
+}
+
+#[test]
+fn no_question_is_lost_where_the_run_or_the_sender_is_killed_between_record_and_send() {
+    let Some(mut world) = World::with_codex(CURRENT) else { return };
+    world.set_env("HOOK_SECRET", SECRET);
+    let reader = Reader::start(&[]);
+    world.policy(&format!(
+        "{}[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.02 usd\"\n\
+         steps = [{{ at = \"100%\", do = \"ask\", wait = \"30m\", else = \"stop\" }}]\n",
+        reader.policy("[\"question\"]", "")
+    ));
+    world.server.script(Select::root(), (0..kills() * 2).map(|_| Reply::exec("true")));
+    for turn in 0..kills() {
+        let sender = world.start("govern", &["serve"]);
+        wait_for_sender(&world, true);
+        let before = questions_written(&world).len();
+        let governed = world.start_governed(&[], &["codex", "exec", "do it"]);
+        let deadline = std::time::Instant::now() + LONG;
+        while questions_written(&world).len() == before {
+            assert!(std::time::Instant::now() < deadline, "turn {turn}: nothing is asked");
+        }
+        // Each turn at another moment: while it is sent, answered, or noted as delivered.
+        std::thread::sleep(Duration::from_millis(u64::from(turn % 10)));
+        let (kills_run, kills_sender) = [(true, false), (false, true), (true, true)][turn as usize % 3];
+        if kills_sender {
+            sender.signal(Signal::SIGKILL);
+        }
+        if kills_run {
+            governed.running.signal(Signal::SIGKILL);
+        } else {
+            governed.running.signal(Signal::SIGTERM);
+        }
+        governed.finish_among_others();
+        if !kills_sender {
+            sender.signal(Signal::SIGKILL);
+        }
+        sender.finish();
+        world.wait_for_no_survivors(LONG);
+    }
+    let written = questions_written(&world);
+    assert_eq!(written.len(), kills() as usize);
+    let _last = world.start("govern", &["serve"]);
+    let of = |got: &[Delivery], id: &String| got.iter().filter(|one| one.header("webhook-id") == *id).count();
+    let got = reader.wait_for("all questions", |got| written.iter().all(|id| of(got, id) > 0));
+    let copies: usize = written.iter().map(|id| of(&got, id) - 1).sum();
+    let _shown = writeln!(std::io::stdout(), "{} questions, none lost, {copies} copies", written.len());
+}
+
 #[test]
 fn what_a_channel_says_is_told_and_no_repository_opens_one() {
     let mut world = World::without_codex();
