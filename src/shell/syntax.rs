@@ -361,10 +361,7 @@ impl Script<'_> {
 /// Before an empty pair of backquotes the grammar goes over blanks: it takes several words for one.
 fn holds_blanks(node: Node<'_>, text: &str) -> bool {
     let between = |pair: &[Node<'_>]| match pair {
-        [before, after] => text.get(before.end_byte()..after.start_byte()).unwrap_or_default().replace(
-            "\
-", "",
-        ),
+        [before, after] => text.get(before.end_byte()..after.start_byte()).unwrap_or_default().replace("\\\n", ""),
         _ => String::new(),
     };
     children(node).windows(2).any(|pair| between(pair).contains(char::is_whitespace))
