@@ -107,6 +107,9 @@ impl Clocks {
     }
 }
 
+/// An alert that comes again so soon is counted in one notice, instead of being one of its own.
+pub const ALERTS_FOLDED: Duration = Duration::from_secs(10 * 60);
+
 #[cfg(test)]
 mod tests {
     use super::*;

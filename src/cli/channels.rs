@@ -254,6 +254,7 @@ fn of_test() -> Notice {
         question: None,
         decision: None,
         progress: None,
+        alert: None,
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use super::metrics;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::gate::sender_wake::{Ring, ring};
 use crate::ledger::{Heard, Ledger, state_folder};
 use crate::net::Client;
 use crate::notify::slack::Slack;
@@ -294,8 +295,22 @@ pub(super) fn provide() {
     if policy.notify.is_empty() {
         return;
     }
-    if let Err(why) = start(&here, &policy) {
+    if let Err(why) = see_to_a_sender(&here, &policy) {
         super::to_stderr(&format!("govern: notices wait for a `govern serve`: {why}\n"));
+    }
+}
+
+/// The same for an installed hook, which has just written something: whoever sends is told so. An agent has started this
+/// process, so that what the sender is told is of `here`, which an agent has no part in.
+pub(super) fn send(here: &Here<'_>, policy: &Policy) {
+    if policy.notify.is_empty() {
+        return;
+    }
+    let told =
+        state_folder::socket_folder(&here.state_folder().unwrap_or_default()).map(|sockets| ring(&sockets, Ring::News));
+    if !matches!(told, Ok(Ok(()))) {
+        // What waits is sent by the next sender, and `notify status` says so: a hook that is held has nobody to tell.
+        let _waits = see_to_a_sender(here, policy);
     }
 }
 
@@ -309,7 +324,7 @@ fn quick_policy(here: &Here<'_>) -> Result<Option<Policy>> {
     Ok(Some(join(layers, here.look.colour)?.policy))
 }
 
-fn start(here: &Here<'_>, policy: &Policy) -> Result<()> {
+fn see_to_a_sender(here: &Here<'_>, policy: &Policy) -> Result<()> {
     let sockets = state_folder::socket_folder(&here.state_folder()?)?;
     if serve::holder(&sockets)?.is_some() {
         return Ok(());
@@ -322,7 +337,7 @@ fn start(here: &Here<'_>, policy: &Policy) -> Result<()> {
     let program = process::own_program().ok_or_else(|| Error::new("govern does not find its own program"))?;
     let names = KEPT.into_iter().chain(policy.notify.variables());
     let env: Vec<(OsString, OsString)> =
-        names.filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?))).collect();
+        names.filter_map(|name| Some((OsString::from(name), here.variable(name)?))).collect();
     process::start_apart(&program, &["serve", "--while-needed"], env)
         .map_err(|error| Error::new("the sender cannot be started").caused_by(&error))
 }

@@ -103,6 +103,47 @@ pub fn post(
     write(turn.tx, notice, copies, follows)
 }
 
+/// A notice of an alert, and how far it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertTold {
+    /// Its number.
+    no: i64,
+    /// What it says.
+    pub notice: Notice,
+    /// Who gets it.
+    pub to: Vec<String>,
+    /// Nobody has got it, and nobody is just being sent it: it can say something else yet.
+    pub waits: bool,
+}
+
+/// The notices of alerts that were written since then, the newest first.
+pub fn alerts_since(turn: &Turn<'_>, since: Timestamp) -> Result<Vec<AlertTold>, LedgerError> {
+    let sql = "SELECT no, body FROM notices WHERE kind = 'alert' AND at >= ?1 ORDER BY no DESC LIMIT 500";
+    let mut statement = turn.tx.prepare_cached(sql)?;
+    let rows = statement.query_map([since.timestamp_millis()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows: Vec<(i64, String)> = rows.collect::<Result<_, _>>()?;
+    let mut found = Vec::new();
+    for (no, body) in rows {
+        let unreadable = |error| LedgerError::unreadable(format!("notice {no}: {error}"));
+        let notice = serde_json::from_str(&body).map_err(unreadable)?;
+        let sql = "SELECT address, state = 'waiting' AND attempts = 0 AND in_hand = 0 FROM copies WHERE notice = ?1
+                   ORDER BY address";
+        let mut statement = turn.tx.prepare_cached(sql)?;
+        let copies = statement.query_map([no], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let copies: Vec<(String, bool)> = copies.collect::<Result<_, _>>()?;
+        let waits = copies.iter().all(|(_, waits)| *waits);
+        found.push(AlertTold { no, notice, to: copies.into_iter().map(|(address, _)| address).collect(), waits });
+    }
+    Ok(found)
+}
+
+/// Has a notice of an alert that waits say this instead.
+pub fn retell(turn: &Turn<'_>, told: &AlertTold, notice: &Notice) -> Result<(), LedgerError> {
+    let mut statement = turn.tx.prepare_cached("UPDATE notices SET body = ?2, at = ?3 WHERE no = ?1")?;
+    statement.execute(params![told.no, json(notice)?, notice.time.timestamp_millis()])?;
+    Ok(())
+}
+
 fn write(
     tx: &Transaction<'_>,
     notice: &Notice,

@@ -106,6 +106,22 @@ pub struct Notice {
     /// How far the agent has come, where it asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<NoticeProgress>,
+    /// The alert that says it, and how often it has since the last such notice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<NoticeAlert>,
+}
+
+/// An alert that a notice is of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeAlert {
+    /// Its name.
+    pub name: String,
+    /// How often it came that this one notice tells of.
+    pub times: u32,
+    /// When the first of these came.
+    pub since: Timestamp,
+    /// The agents that it was about.
+    pub agents: Vec<String>,
 }
 
 /// Where a notice is from: what tells one machine's, or one account's, from another's.

@@ -359,6 +359,7 @@ mod tests {
             }),
             decision: None,
             progress: None,
+            alert: None,
         }
     }
 

@@ -33,6 +33,8 @@ use crate::turn::refused_answer::NotTaken;
 struct Turned {
     kept: Option<Kept>,
     not_taken: Option<NotTaken>,
+    /// Somebody is to be told what was written.
+    posted: bool,
 }
 
 impl Alone<'_> {
@@ -145,6 +147,9 @@ impl Alone<'_> {
     fn finish(&mut self, turned: Turned, perform: Vec<Effect>) {
         self.not_taken = turned.not_taken.or(self.not_taken.take());
         self.kept = turned.kept;
+        if turned.posted {
+            (self.call.send)();
+        }
         perform.into_iter().for_each(|effect| self.perform(effect));
     }
 
@@ -441,6 +446,7 @@ fn handle_all(
             }
             Ok(())
         })?;
+        turned.posted |= handled.posted;
         turned.not_taken = handled.not_taken.or(turned.not_taken.take());
     }
     session::keep_bars(turn, call, &governor.bars(&call.agent))?;

@@ -88,6 +88,8 @@ pub struct Call {
     pub sockets: PathBuf,
     /// Codex's home.
     pub codex_home: Option<PathBuf>,
+    /// Sees to it that somebody sends what was written for people.
+    pub send: Box<dyn Fn()>,
 }
 
 /// What comes of a hook.

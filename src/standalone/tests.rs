@@ -110,6 +110,7 @@ impl Session {
             nobody: None,
             sockets: self.folder.path().to_owned(),
             codex_home: None,
+            send: Box::new(|| {}),
         }
     }
 

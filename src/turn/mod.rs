@@ -5,6 +5,7 @@ pub(crate) mod answers;
 pub(crate) mod books;
 pub(crate) mod configured;
 pub(crate) mod elsewhere;
+mod folding;
 pub(crate) mod hook;
 pub(crate) mod is_live;
 pub(crate) mod login;

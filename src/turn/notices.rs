@@ -12,16 +12,17 @@ use crate::decide::message::{About, Question};
 use crate::decide::people::permission;
 use crate::ledger::outbox::{self, Follows};
 use crate::ledger::{LedgerError, Put, Turn};
-use crate::model::event::EventKind;
-use crate::model::notice::{NOTICE_SCHEMA, NoticeBudget, NoticeProgress, NoticeQuestion};
+use crate::model::event::{Decision, EventKind};
+use crate::model::notice::{NOTICE_SCHEMA, NoticeAlert, NoticeBudget, NoticeProgress, NoticeQuestion};
 use crate::model::{
     AgentName, Answerer, Attribution, Brake, BudgetName, Door, Event, Money, Notice, NoticeKind, RunId, Timestamp,
     Unit, Verb,
 };
-use crate::policy::notify::Redact;
+use crate::policy::notify::{Address, Redact};
 use crate::policy::rule::Refusal;
 use crate::report::timeline::told;
 
+use super::folding;
 use super::login::{own_login, started_by};
 
 /// What a question's followers are told by.
@@ -62,11 +63,36 @@ pub(crate) fn of_event(
             }
             _ => None,
         };
-        let notice = Notice { id: new_id(number), text, budget, ..blank(what, run, agent, &belongs, now) };
+        let alert = match kind {
+            EventKind::Decided(decision) if what == NoticeKind::Alert => told_alert(decision, agent, now),
+            _ => None,
+        };
+        let notice = Notice { id: new_id(number), text, budget, alert, ..blank(what, run, agent, &belongs, now) };
+        if notice.alert.is_some() {
+            // A program counts by itself; a person reads one message that counts.
+            let (programs, persons): (Vec<_>, Vec<_>) =
+                copies.into_iter().partition(|copy| copy.to == Address::Webhook);
+            if !persons.is_empty() {
+                let to = persons.iter().map(|copy| copy.to.to_string()).collect();
+                let notice = Notice { id: format!("{}_folded", notice.id), ..notice.clone() };
+                written |= folding::post(turn, notice, to, governor.policy().timezone)?;
+            }
+            copies = programs;
+            if copies.is_empty() {
+                continue;
+            }
+        }
         let to: Vec<(String, Timestamp)> = copies.iter().map(|copy| (copy.to.to_string(), now)).collect();
         written |= outbox::post(turn, &notice, &to, None)?;
     }
     Ok(written)
+}
+
+/// The alert of a decision that only tells of it: what holds or ends an agent is told each time.
+fn told_alert(decision: &Decision, agent: Option<&AgentName>, since: Timestamp) -> Option<NoticeAlert> {
+    let name = decision.alert.as_ref().filter(|_| decision.verb == Verb::Warn)?.to_string();
+    let agents = agent.map(ToString::to_string).into_iter().collect();
+    Some(NoticeAlert { name, times: 1, since, agents })
 }
 
 /// Whoever has the account may let a run go on.
@@ -278,6 +304,7 @@ fn blank(kind: NoticeKind, run: &RunId, agent: Option<&AgentName>, belongs: &Att
         question: None,
         decision: None,
         progress: None,
+        alert: None,
     }
 }
 

@@ -227,6 +227,29 @@ fn a_question_of_a_codex_goes_out_signed_and_so_does_its_answer() {
 }
 
 #[test]
+fn a_codex_that_nobody_started_under_govern_has_its_questions_sent_too() {
+    let Some(mut world) = World::with_codex(CURRENT) else { return };
+    world.set_env("HOOK_SECRET", SECRET);
+    let reader = Reader::start(&[]);
+    world.policy(&format!(
+        "{}[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.05 usd\"\n\
+         steps = [{{ at = \"100%\", do = \"ask\", wait = \"30m\", else = \"stop\" }}]\n",
+        reader.policy("[\"question\", \"decided\"]", "")
+    ));
+    world.govern(&["hooks", "install", "--yes"]).expect_code(0);
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec("true"), Reply::message("all is done")]);
+    assert!(status(&world)["serve"].is_null());
+    let running = world.start("codex", &["exec", "do it"]);
+    // Nobody has started a sender: the hook that is held has.
+    let asked = reader.wait_for_kind("question").json();
+    assert!(wait_for_sender(&world, true).is_some());
+    world.govern(&["approve", &asked["question"]["id"].to_string(), "--extend", "1usd"]).expect_code(0);
+    running.finish().expect_code(0);
+    reader.wait_for_kind("decided");
+    wait_for_sender(&world, false);
+}
+
+#[test]
 fn what_was_not_taken_comes_again_under_the_same_id() {
     let mut world = World::without_codex();
     world.set_env("HOOK_SECRET", SECRET);

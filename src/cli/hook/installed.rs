@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use super::Said;
-use crate::cli::hooks;
+use crate::cli::{hooks, serve};
 use crate::clock;
 use crate::codex::{HookEvent, Invocation, Kind, redact};
 use crate::decide::people::channel;
@@ -286,6 +286,7 @@ impl Attended<'_> {
         let agent =
             AgentName::new(redact(&self.said_to_the_outermost("GOVERN_AGENT").unwrap_or_else(|| "codex".to_owned())));
         let channel = channel::reaches(&policy, &starter(), &agent, &attribution);
+        let policy_of_sender = policy.clone();
         let call = Call {
             event: self.hook.event,
             input: self.said.input.clone(),
@@ -310,6 +311,21 @@ impl Attended<'_> {
             .nobody(),
             sockets: state_folder::socket_folder(&state).map_err(|error| error.to_string())?,
             codex_home: locate::codex_home(env),
+            send: {
+                let (hook, cwd, now) = (self.hook.clone(), self.here.cwd.clone(), self.here.now);
+                let outermost = self.codexes.last().copied().unwrap_or(self.codex);
+                Box::new(move || {
+                    // An agent may say to a Codex that it starts by which proxy it goes, and whose certificates are good.
+                    let of_user = |name: &str| match name {
+                        "HOME" | "GOVERN_HOME" | "GOVERN_POLICY" | "XDG_STATE_HOME" | "XDG_CONFIG_HOME" => {
+                            hook.env(name)
+                        }
+                        name => process::environ_var(outermost.pid, name),
+                    };
+                    let here = Here { env: &of_user, cwd: cwd.clone(), look: Look::plain(80), now, alive: &lives };
+                    serve::send(&here, &policy_of_sender);
+                })
+            },
         };
         standalone::attend(&call, &mut ledger, &self.parent, again).map_err(|error| error.to_string())
     }

@@ -91,6 +91,7 @@ fn noticed(approval: &Approval, asked: &NoticeQuestion, run: Option<&RunInfo>) -
         question: Some(asked.clone()),
         decision: None,
         progress: None,
+        alert: None,
     }
 }
 

@@ -37,6 +37,7 @@ fn notice(id: &str, kind: NoticeKind, question: Option<ApprovalId>) -> Notice {
         }),
         decision: None,
         progress: None,
+        alert: None,
     }
 }
 

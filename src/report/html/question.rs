@@ -142,6 +142,7 @@ mod tests {
             question: Some(asked.clone()),
             decision: None,
             progress: None,
+            alert: None,
         };
         let whence = Whence {
             machine: "build-3".to_owned(),

@@ -46,6 +46,7 @@ fn notice(kind: NoticeKind) -> Notice {
             commits: Some(2),
             tests: Some(3),
         }),
+        alert: None,
     }
 }
 
