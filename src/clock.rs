@@ -1,4 +1,4 @@
-//! Owns the clock: the only place that asks what time it is.
+//! The clock: the only place that asks what time it is.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Pure. Every time after which something happens of itself while agents work or end, in one place: whoever tests what goes on
+//! Every time after which something happens of itself while agents work or end, in one place: whoever tests what goes on
 //! for long reads here how long that must be.
 //!
 //! Not here: what a policy says (waits of questions, windows, rates), how often a screen is drawn, and how long figures

@@ -1,4 +1,4 @@
-//! Pure. What went wrong, to what, and what to do: `error: … / caused by: … / hint: …`.
+//! What went wrong, to what, and what to do: `error: … / caused by: … / hint: …`.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Pure. govern's exit codes, as a type.
+//! Govern's exit codes, as a type.
 
 /// How govern ends. Codes are a contract; since 124 may be the child's own, JSON says which it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Pure. What was told beside what was observed, by model and tier; and what either has alone.
+//! What was told beside what was observed, by model and tier; and what either has alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 

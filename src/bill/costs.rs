@@ -1,4 +1,4 @@
-//! Pure. A page of an organisation's costs, as OpenAI's `/v1/organization/costs` answers it: days of UTC, each with what it
+//! A page of an organisation's costs, as OpenAI's `/v1/organization/costs` answers it: days of UTC, each with what it
 //! was charged for.
 
 use chrono::{DateTime, NaiveDate, Timelike};

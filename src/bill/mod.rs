@@ -1,4 +1,4 @@
-//! Pure. What OpenAI says was used, beside what was observed: its answers are read, and matched by model and tier.
+//! What OpenAI says was used, beside what was observed: its answers are read, and matched by model and tier.
 
 pub mod comparison;
 pub mod costs;

@@ -1,4 +1,4 @@
-//! Pure. What a Codex told of a thread, as parts by model and tier.
+//! What a Codex told of a thread, as parts by model and tier.
 
 use crate::codex::account::{ThreadUsage, UsageGroup};
 use crate::model::{ModelId, Money, ServiceTier, ToldPart};

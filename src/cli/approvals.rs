@@ -1,4 +1,4 @@
-//! Owns `govern approvals`: what waits for an answer, or for `govern continue`.
+//! `govern approvals`: what waits for an answer, or for `govern continue`.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! Owns `govern approve` and `govern deny`: a person's answer, taken to the run that waits for it.
+//! `govern approve` and `govern deny`: a person's answer, taken to the run that waits for it.
 
 use clap::Args;
 

@@ -1,4 +1,4 @@
-//! Owns `govern resume RUN --at-reset`: a run that a limit ended, or holds, goes on when that begins anew, by a timer of the
+//! `govern resume RUN --at-reset`: a run that a limit ended, or holds, goes on when that begins anew, by a timer of the
 //! user's own; and `--cancel`, which takes that back.
 
 mod timer;

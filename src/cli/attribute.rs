@@ -1,4 +1,4 @@
-//! Owns `govern attribute`: attribution rules applied to what is recorded, as linked corrections.
+//! `govern attribute`: attribution rules applied to what is recorded, as linked corrections.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Write;

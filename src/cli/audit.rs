@@ -1,4 +1,4 @@
-//! Owns `govern audit`: what was done, by whom and why; and whether the ledger is what it was.
+//! `govern audit`: what was done, by whom and why; and whether the ledger is what it was.
 
 pub mod trail;
 

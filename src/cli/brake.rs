@@ -1,4 +1,4 @@
-//! Owns `govern pause`, `continue` and `stop`: the emergency brake for what runs on this machine.
+//! `govern pause`, `continue` and `stop`: the emergency brake for what runs on this machine.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Owns `govern budget`: where every budget stands, and where it is heading.
+//! `govern budget`: where every budget stands, and where it is heading.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! Owns `govern notify`: tries a channel, and shows what waits.
+//! `govern notify`: tries a channel, and shows what waits.
 
 use std::io::Write;
 

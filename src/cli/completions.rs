@@ -1,4 +1,4 @@
-//! Owns `govern completions`: what a shell needs to complete govern's words.
+//! `govern completions`: what a shell needs to complete govern's words.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! Owns `govern demo`: govern's main job in half a minute, offline and without an account.
+//! `govern demo`: govern's main job in half a minute, offline and without an account.
 //!
 //! An agent that is never done works for a small server on loopback under a budget of ten cents. It is warned, goes on with a
 //! cheaper model, and is stopped before it would pass the limit. Then the ledger's report, and what the server itself counted.

@@ -1,4 +1,4 @@
-//! Owns `govern doctor`: what is installed, what it can do for govern, and what is wrong.
+//! `govern doctor`: what is installed, what it can do for govern, and what is wrong.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Owns `govern estimate`: what like runs took, and what another one would leave of each budget.
+//! `govern estimate`: what like runs took, and what another one would leave of each budget.
 
 use std::ffi::OsString;
 use std::io::Write;

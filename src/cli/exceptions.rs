@@ -1,4 +1,4 @@
-//! Owns `govern exceptions`: what passed or bent a rule, what would have cost less, and what is decided about it.
+//! `govern exceptions`: what passed or bent a rule, what would have cost less, and what is decided about it.
 
 mod gather;
 mod review;

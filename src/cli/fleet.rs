@@ -1,4 +1,4 @@
-//! Owns `govern fleet FILE`: governs several agents in one run, from the first one's start to the last one's end.
+//! `govern fleet FILE`: governs several agents in one run, from the first one's start to the last one's end.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

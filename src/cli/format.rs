@@ -1,4 +1,4 @@
-//! Owns what verbs write to standard output: pages and documents.
+//! What verbs write to standard output: pages and documents.
 
 use std::io::{self, BufWriter, Write};
 

@@ -1,4 +1,4 @@
-//! Owns `govern grant`: more of a budget, before it is needed and until a day; and taking it back.
+//! `govern grant`: more of a budget, before it is needed and until a day; and taking it back.
 
 use std::io::Write;
 

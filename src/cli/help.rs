@@ -1,4 +1,4 @@
-//! Owns what `govern help` says: the verbs by what they are for, and what a word that is no verb may have meant.
+//! What `govern help` says: the verbs by what they are for, and what a word that is no verb may have meant.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 

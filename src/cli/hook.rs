@@ -1,4 +1,4 @@
-//! Owns `govern hook`: what Codex calls before it asks a model or runs a tool. It asks the supervisor and prints what
+//! `govern hook`: what Codex calls before it asks a model or runs a tool. It asks the supervisor and prints what
 //! that says. Where anything is not as it should be it fails, and the shell that called it does what is safe.
 
 mod installed;

@@ -1,4 +1,4 @@
-//! Owns `govern hooks`: every Codex of this user, or of this machine, under policy, whoever starts it.
+//! `govern hooks`: every Codex of this user, or of this machine, under policy, whoever starts it.
 
 pub(in crate::cli) mod asked;
 pub(super) mod called;

@@ -1,4 +1,4 @@
-//! Owns `govern import`: history that no run governed, into the ledger.
+//! `govern import`: history that no run governed, into the ledger.
 
 use std::collections::HashMap;
 use std::io::Write;

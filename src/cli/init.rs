@@ -1,4 +1,4 @@
-//! Owns `govern init`: a commented policy to begin with, written where it may stand.
+//! `govern init`: a commented policy to begin with, written where it may stand.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write};

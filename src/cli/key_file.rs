@@ -1,4 +1,4 @@
-//! Owns files that hold a key or a token: read where nobody else can, and shown nowhere.
+//! Files that hold a key or a token: read where nobody else can, and shown nowhere.
 
 use std::fmt;
 use std::fs::File;

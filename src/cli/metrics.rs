@@ -1,4 +1,4 @@
-//! Owns `govern metrics`: what the ledger tells, for Prometheus.
+//! `govern metrics`: what the ledger tells, for Prometheus.
 
 mod file;
 mod gather;

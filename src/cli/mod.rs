@@ -1,4 +1,4 @@
-//! Owns the command line: one file a verb.
+//! The command line: one file a verb.
 
 pub mod approvals;
 pub mod approve;

@@ -1,4 +1,4 @@
-//! Owns the bare `govern`: today's spend, what runs, what is paused, what waits for an answer.
+//! The bare `govern`: today's spend, what runs, what is paused, what waits for an answer.
 
 mod gather;
 

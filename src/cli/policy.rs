@@ -1,4 +1,4 @@
-//! Owns `govern policy`: whether a policy can be obeyed, what applies here, and what one would have done.
+//! `govern policy`: whether a policy can be obeyed, what applies here, and what one would have done.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Owns `govern policy try`: what a policy would have done with the ledger's history.
+//! `govern policy try`: what a policy would have done with the ledger's history.
 
 use std::ffi::OsString;
 use std::io::Write;

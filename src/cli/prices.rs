@@ -1,4 +1,4 @@
-//! Owns `govern prices`: what models cost, and what is known of that.
+//! `govern prices`: what models cost, and what is known of that.
 
 mod json;
 mod update;

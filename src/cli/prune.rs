@@ -1,4 +1,4 @@
-//! Owns `govern prune`: removes what agents wrote in runs that were over long ago. The ledger keeps every row.
+//! `govern prune`: removes what agents wrote in runs that were over long ago. The ledger keeps every row.
 
 use std::io::Write;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Owns nothing: how the verbs that only read answer, over a ledger in a folder of its own.
+//! How the verbs that only read answer, over a ledger in a folder of its own.
 
 use std::ffi::OsString;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Owns `govern reconcile`: what OpenAI says was used, asked for and written beside what was observed.
+//! `govern reconcile`: what OpenAI says was used, asked for and written beside what was observed.
 
 mod codex;
 mod costs;

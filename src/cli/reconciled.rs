@@ -1,4 +1,4 @@
-//! Owns the look at what is reconciled already: for `govern reconcile`, and for `govern report --reconciled`.
+//! The look at what is reconciled already: for `govern reconcile`, and for `govern report --reconciled`.
 
 use std::collections::HashSet;
 

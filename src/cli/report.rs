@@ -1,4 +1,4 @@
-//! Owns `govern report`: what was spent, by whatever it is asked by.
+//! `govern report`: what was spent, by whatever it is asked by.
 
 mod changed;
 mod html;

@@ -1,4 +1,4 @@
-//! Owns `govern request`: asks a person ahead for more, from inside an agent too. It decides nothing.
+//! `govern request`: asks a person ahead for more, from inside an agent too. It decides nothing.
 
 use crate::error::{Error, Result};
 use crate::exit::Exit;

@@ -1,4 +1,4 @@
-//! Owns `govern report --results`: what the runs of a report committed and what became of it, row by row.
+//! `govern report --results`: what the runs of a report committed and what became of it, row by row.
 
 pub(super) mod pull_requests;
 mod reflogs;

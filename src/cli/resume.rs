@@ -1,4 +1,4 @@
-//! Owns `govern resume RUN`: goes on with a run that was stopped, in the same thread, with the same flags, in the same place.
+//! `govern resume RUN`: goes on with a run that was stopped, in the same thread, with the same flags, in the same place.
 
 use std::ffi::OsString;
 use std::io::IsTerminal;

@@ -1,4 +1,4 @@
-//! Owns the notes of which runs a timer lets go on: a small file for each, beside the ledger.
+//! The notes of which runs a timer lets go on: a small file for each, beside the ledger.
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;

@@ -1,4 +1,4 @@
-//! Owns `govern run -- COMMAND`: governs one command from its start to its end.
+//! `govern run -- COMMAND`: governs one command from its start to its end.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Owns `govern runs`: the runs of this ledger as a list.
+//! `govern runs`: the runs of this ledger as a list.
 
 use std::collections::HashMap;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! Owns `govern serve`, and how a run finds a sender for its notices.
+//! `govern serve`, and how a run finds a sender for its notices.
 
 mod questions;
 mod views;

@@ -1,4 +1,4 @@
-//! Owns `govern shim DIR`: a `codex` for programs that start Codex themselves, by which each call becomes a run.
+//! `govern shim DIR`: a `codex` for programs that start Codex themselves, by which each call becomes a run.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, OpenOptions};

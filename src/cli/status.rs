@@ -1,4 +1,4 @@
-//! Owns `govern status`: what runs on this machine now, asked of each run itself.
+//! `govern status`: what runs on this machine now, asked of each run itself.
 
 use std::io::Write;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Owns `govern top`: the account on a full screen, drawn again on news; what is asked there is done as other verbs do it.
+//! `govern top`: the account on a full screen, drawn again on news; what is asked there is done as other verbs do it.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};

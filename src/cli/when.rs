@@ -1,4 +1,4 @@
-//! Pure. `--since` and `--until`: a day, a month, a moment, or so long ago.
+//! `--since` and `--until`: a day, a month, a moment, or so long ago.
 
 use std::time::Duration;
 

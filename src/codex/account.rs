@@ -1,4 +1,4 @@
-//! Pure. What a Codex can ask of OpenAI about threads: the questions to its app server, and the answers.
+//! What a Codex can ask of OpenAI about threads: the questions to its app server, and the answers.
 //!
 //! `account/usage/read` with a thread's id, over JSON-RPC on stdio, a line a message, as the schema of 0.171 has it
 //! (`codex app-server generate-json-schema`). Codex asks its account's server; only a ChatGPT login has one.

@@ -1,4 +1,4 @@
-//! Pure. The command that asks a governor model one question: a Codex that has nothing but its prompt.
+//! The command that asks a governor model one question: a Codex that has nothing but its prompt.
 
 use std::ffi::OsString;
 use std::path::Path;

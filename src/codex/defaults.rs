@@ -1,4 +1,4 @@
-//! Pure. What a Codex asks for where no session file says it: by its command line, and by its configuration.
+//! What a Codex asks for where no session file says it: by its command line, and by its configuration.
 
 use std::ffi::OsString;
 

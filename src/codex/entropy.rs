@@ -1,4 +1,4 @@
-//! Pure. Keys of no known shape: long words that look as if chance had made them.
+//! Keys of no known shape: long words that look as if chance had made them.
 //!
 //! A word of a language, also of one made of words (`AbstractFactoryBean`, `my-app-v2`), is told from a made-up one by its
 //! pairs of letters: nine of ten pairs in words are among 230 of the 676 that there are, and a third of a random key's.

@@ -1,4 +1,4 @@
-//! Pure. The hooks that govern puts into a Codex command line, and the hashes by which Codex trusts exactly those.
+//! The hooks that govern puts into a Codex command line, and the hashes by which Codex trusts exactly those.
 //!
 //! A hook is a command that Codex runs and waits for. It is given by `-c hooks.EVENT=[…]`, and runs only if
 //! `-c hooks.state={…}` names the hash of its definition (both seen with 0.135 and 0.169, which lists them as trusted;

@@ -1,4 +1,4 @@
-//! Pure. govern's hooks in a file of Codex's: put in beside what stands there, found again, taken out without a trace.
+//! Govern's hooks in a file of Codex's: put in beside what stands there, found again, taken out without a trace.
 //!
 //! In `$CODEX_HOME/config.toml` a hook runs if `[hooks.state]` of the same file names its hash under
 //! `FILE:event:group:handler`, the file by its home's real path (0.169, which lists such hooks as trusted). Hooks of

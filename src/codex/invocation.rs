@@ -1,4 +1,4 @@
-//! Pure. A Codex command line, read as Codex reads it.
+//! A Codex command line, read as Codex reads it.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};

@@ -1,4 +1,4 @@
-//! Pure. Where Codex's own arguments begin: after `codex`, or after a launcher that hands over to it.
+//! Where Codex's own arguments begin: after `codex`, or after a launcher that hands over to it.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;

@@ -1,4 +1,4 @@
-//! Pure. What a Codex itself says of its hooks: the question to its app server, and the answer.
+//! What a Codex itself says of its hooks: the question to its app server, and the answer.
 //!
 //! `hooks/list` over JSON-RPC on stdio, a line a message, as 0.135, 0.169 and 0.171 answered it; 0.118 does not know the
 //! method. It lists the hooks that a Codex would have that is started in that folder; none where they are turned off.

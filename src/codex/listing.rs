@@ -1,4 +1,4 @@
-//! Pure. Whether an installed Codex tells hooks what its requests used: asked of its own app server (`hooks/list`, 0.135
+//! Whether an installed Codex tells hooks what its requests used: asked of its own app server (`hooks/list`, 0.135
 //! and later), which lists the hooks that it would run. An earlier one, or one that does not know the event, lists none.
 
 use std::ffi::OsString;

@@ -1,4 +1,4 @@
-//! Pure. Codex's own command line, as data: what it will do, how the same work goes on with another model, and what of
+//! Codex's own command line, as data: what it will do, how the same work goes on with another model, and what of
 //! it may be written down.
 //!
 //! Learnt from `--help` and from runs of 0.118, 0.135 and 0.169 against a fake server. Options mean the same wherever

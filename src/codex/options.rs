@@ -1,4 +1,4 @@
-//! Pure. Which options Codex has, and how many values each takes.
+//! Which options Codex has, and how many values each takes.
 
 /// How many values an option takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Pure. A command line that is safe to store: no prompts, no secrets.
+//! A command line that is safe to store: no prompts, no secrets.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;

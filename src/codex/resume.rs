@@ -1,4 +1,4 @@
-//! Pure. The command that goes on with a thread, and the one that keeps the screen's work in its own process.
+//! The command that goes on with a thread, and the one that keeps the screen's work in its own process.
 
 use std::ffi::OsString;
 

@@ -1,4 +1,4 @@
-//! Pure. Takes secrets out of a text before it is written down.
+//! Takes secrets out of a text before it is written down.
 //!
 //! A net, not a proof: it knows the common shapes of keys, names that say that their value is secret, and long words that
 //! chance seems to have made.

@@ -1,4 +1,4 @@
-//! Pure. Which `-c KEY=VALUE` may be written down: those that are known to hold neither a secret nor a text.
+//! Which `-c KEY=VALUE` may be written down: those that are known to hold neither a secret nor a text.
 
 use super::secrets::{REDACTED, redact};
 use crate::model::with_unit::bytes;

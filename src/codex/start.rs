@@ -1,4 +1,4 @@
-//! Pure. The command that starts an agent on the model that it registered, and one whose requests go to another address.
+//! The command that starts an agent on the model that it registered, and one whose requests go to another address.
 
 use std::ffi::OsString;
 

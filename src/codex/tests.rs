@@ -1,4 +1,4 @@
-//! Pure. Command lines as people write them, and what becomes of them.
+//! Command lines as people write them, and what becomes of them.
 //!
 //! The commands of [`RESUMED`] were run with the real Codex 0.118, 0.135 and 0.169 against a fake server (`fork` and
 //! `--trust` with 0.169 alone, `npx` not at all): the first, then the one that goes on. Each time the same thread went on

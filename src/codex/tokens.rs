@@ -1,4 +1,4 @@
-//! Pure. Arguments as Codex's parser divides them: options with their values, commands, words.
+//! Arguments as Codex's parser divides them: options with their values, commands, words.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;

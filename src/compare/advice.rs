@@ -1,4 +1,4 @@
-//! Pure. What would have cost less: the one remedy with the most money at stake, and its evidence.
+//! What would have cost less: the one remedy with the most money at stake, and its evidence.
 
 use crate::model::Money;
 

@@ -1,4 +1,4 @@
-//! Pure. A context that grew and was read again without the cache.
+//! A context that grew and was read again without the cache.
 
 use crate::model::quantity::short_count;
 use crate::model::with_unit::counted;

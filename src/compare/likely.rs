@@ -1,4 +1,4 @@
-//! Pure. What like runs took, as quantiles by nearest rank: a figure that one of them really came to.
+//! What like runs took, as quantiles by nearest rank: a figure that one of them really came to.
 
 use std::collections::BTreeMap;
 

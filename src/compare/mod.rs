@@ -1,4 +1,4 @@
-//! Pure. A run beside others like it: what like ones took, which cost far more, and what would have cost less.
+//! A run beside others like it: what like ones took, which cost far more, and what would have cost less.
 
 pub mod advice;
 mod context;

@@ -1,4 +1,4 @@
-//! Pure. The same class of work on a cheaper model: what that took, and how it ended.
+//! The same class of work on a cheaper model: what that took, and how it ended.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Pure. Runs that cost far more than like ones.
+//! Runs that cost far more than like ones.
 
 use std::collections::HashMap;
 

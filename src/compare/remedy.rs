@@ -1,4 +1,4 @@
-//! Pure. What can be done so that a run costs less, and what such advice rests on.
+//! What can be done so that a run costs less, and what such advice rests on.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Pure. The same call again and again.
+//! The same call again and again.
 
 use std::collections::BTreeMap;
 

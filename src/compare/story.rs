@@ -1,4 +1,4 @@
-//! Pure. A run's responses and tool calls by thread, in their order: what advice is read from.
+//! A run's responses and tool calls by thread, in their order: what advice is read from.
 
 use std::collections::BTreeMap;
 

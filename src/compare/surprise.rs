@@ -1,4 +1,4 @@
-//! Pure. What changed without anybody having asked for it: a model that is new, or a price.
+//! What changed without anybody having asked for it: a model that is new, or a price.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Pure. Which tool's output filled the context, and how often that was paid for.
+//! Which tool's output filled the context, and how often that was paid for.
 
 use std::collections::BTreeMap;
 

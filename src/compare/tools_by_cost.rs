@@ -1,4 +1,4 @@
-//! Pure. What the answers cost that called each tool.
+//! What the answers cost that called each tool.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Pure. What is about to be done with an agent has a number, and its outcome has the same.
+//! What is about to be done with an agent has a number, and its outcome has the same.
 
 use crate::model::event::EventKind;
 

@@ -1,4 +1,4 @@
-//! Pure. A request that was let through, until its answer is known.
+//! A request that was let through, until its answer is known.
 
 use serde::{Deserialize, Serialize};
 

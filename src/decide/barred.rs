@@ -1,4 +1,4 @@
-//! Pure. A thread on which nothing more is asked, while its agent goes on: a sub-agent whose own limit is spent or whose
+//! A thread on which nothing more is asked, while its agent goes on: a sub-agent whose own limit is spent or whose
 //! model is not allowed, or a person's thread until its model is switched back.
 
 pub(super) mod barring;

@@ -1,4 +1,4 @@
-//! Pure. What the governor's components may look at while one input is handled. None of it changes meanwhile.
+//! What the governor's components may look at while one input is handled. None of it changes meanwhile.
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Pure. What the work of an agent came to: it goes on to its review, is told that its check has failed, or has failed itself.
+//! What the work of an agent came to: it goes on to its review, is told that its check has failed, or has failed itself.
 
 use crate::model::event::EventKind;
 use crate::model::{CheckFails, Examined};

@@ -1,4 +1,4 @@
-//! Pure. How an agent stands at the gate: what its Codex waits for before it asks a model or runs a tool.
+//! How an agent stands at the gate: what its Codex waits for before it asks a model or runs a tool.
 
 pub(super) mod admit;
 pub(super) mod drain;

@@ -1,4 +1,4 @@
-//! Pure. The governor: `handle(now, input) → effects`. It owns the state that a run is decided by, and hands each input to
+//! The governor: `handle(now, input) → effects`. It owns the state that a run is decided by, and hands each input to
 //! the components that it is for, in a written order; they say by their parameters what of the state they touch.
 
 mod setup;

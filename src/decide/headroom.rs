@@ -1,4 +1,4 @@
-//! Pure. Waiting for room: a request that does not fit only because of what others are about to spend waits until that
+//! Waiting for room: a request that does not fit only because of what others are about to spend waits until that
 //! is spent, or is not.
 //!
 //! Who waits sends nothing and so claims nothing: of several that wait, the one that has waited longest counts only what

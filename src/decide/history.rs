@@ -1,4 +1,4 @@
-//! Pure. What is known of a run's agents before it begins: from its own life before, and from earlier runs.
+//! What is known of a run's agents before it begins: from its own life before, and from earlier runs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

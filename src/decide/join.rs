@@ -1,4 +1,4 @@
-//! Pure. A governor that comes to a session which is under way: each hook of an installed Codex has one of its own.
+//! A governor that comes to a session which is under way: each hook of an installed Codex has one of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Pure. The models that an agent can go on with: the next ones down the policy's ladder.
+//! The models that an agent can go on with: the next ones down the policy's ladder.
 
 use crate::model::{ModelId, Response};
 use crate::policy::rule::Rung;

@@ -1,4 +1,4 @@
-//! Pure. The governor: what has happened goes in, what is to be done comes out.
+//! The governor: what has happened goes in, what is to be done comes out.
 
 pub mod accounts;
 mod action_ids;

@@ -1,4 +1,4 @@
-//! Pure. Which model may be asked: judged by what Codex names before its request, and by what answered where it names
+//! Which model may be asked: judged by what Codex names before its request, and by what answered where it names
 //! nothing.
 
 use crate::model::{Cost, ModelId, Response, ServiceTier};

@@ -1,4 +1,4 @@
-//! Pure. Whether what a Codex spends can be seen; under a limit it must be, and under an alert that could stop it, it is
+//! Whether what a Codex spends can be seen; under a limit it must be, and under an alert that could stop it, it is
 //! said where it cannot.
 
 pub(super) mod watching;

@@ -1,4 +1,4 @@
-//! Pure. What other runs wrote into the same ledger.
+//! What other runs wrote into the same ledger.
 
 use crate::decide::accounts::Accounts;
 use crate::decide::agents::Agents;

@@ -1,4 +1,4 @@
-//! Pure. The work of an agent whose command has ended well is checked, and reviewed, before what needs it starts.
+//! The work of an agent whose command has ended well is checked, and reviewed, before what needs it starts.
 
 use crate::model::event::{Answer, REVIEW};
 use crate::model::{ApprovalId, BudgetKey, BudgetName, Quantity, Unit, Verb};

@@ -1,4 +1,4 @@
-//! Pure. What can be done where a limit keeps a run from starting: only what works.
+//! What can be done where a limit keeps a run from starting: only what works.
 
 use crate::model::{Dimension, Timestamp, WorkClass};
 use crate::policy::duration;

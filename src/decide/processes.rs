@@ -1,4 +1,4 @@
-//! Pure. An agent's processes have started, stand still, or are gone.
+//! An agent's processes have started, stand still, or are gone.
 
 use crate::decide::accounts::{Accounts, Spenders, minutes};
 use crate::decide::agents::ids::AgentId;

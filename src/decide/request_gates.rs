@@ -1,4 +1,4 @@
-//! Pure. Gates on requests: one that is likely to cost too much is asked about, or refused, before it is sent.
+//! Gates on requests: one that is likely to cost too much is asked about, or refused, before it is sent.
 //!
 //! A request cannot be refused by an answer: Codex waits for the hook, and ignores what it says (0.169, 0.171). So what
 //! is refused ends the agent at this safe point, before the request; only a prompt that is typed at Codex's screen is

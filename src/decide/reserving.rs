@@ -1,4 +1,4 @@
-//! Pure. How a request that waits at the gate stands with budgets that are kept elsewhere.
+//! How a request that waits at the gate stands with budgets that are kept elsewhere.
 //!
 //! A request that fits here is asked for there, and waits: it is pending. It goes on in the turn in which it is granted, or
 //! what was reserved goes back in that turn; so a grant is never kept for later. Where it is refused, the budget's own step

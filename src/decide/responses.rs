@@ -1,4 +1,4 @@
-//! Pure. A model has answered, or a thread stands in another way than before.
+//! A model has answered, or a thread stands in another way than before.
 
 use crate::model::{Response, ThreadId};
 

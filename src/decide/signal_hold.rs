@@ -1,4 +1,4 @@
-//! Pure. An agent whose tool is asked about, and whose requests would not wait with it: its processes stand still.
+//! An agent whose tool is asked about, and whose requests would not wait with it: its processes stand still.
 
 pub(super) mod holding;
 

@@ -1,4 +1,4 @@
-//! Pure. How the run stands at this moment, for whoever looks.
+//! How the run stands at this moment, for whoever looks.
 
 use crate::model::{AgentName, Live, LiveAgent, LiveLimit, LivePool, ModelId, Money, Standing, Unit};
 

@@ -1,4 +1,4 @@
-//! Pure. Limits on sub-agents: the start of one that would pass a limit is refused, as by a gate.
+//! Limits on sub-agents: the start of one that would pass a limit is refused, as by a gate.
 
 use crate::model::{Dimension, ThreadId};
 use crate::policy::gate::{Starts, starts_sub_agents};

@@ -1,4 +1,4 @@
-//! Pure. A run begins, and its agents start as the schedule has it; it is interrupted, and is over.
+//! A run begins, and its agents start as the schedule has it; it is interrupted, and is over.
 
 use std::num::NonZeroUsize;
 

@@ -1,4 +1,4 @@
-//! Pure. Tools that meet a gate of the policy: refused, or held until a person answers.
+//! Tools that meet a gate of the policy: refused, or held until a person answers.
 
 pub(super) mod answered;
 pub(super) mod gated;

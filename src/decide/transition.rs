@@ -1,4 +1,4 @@
-//! Pure. An agent moves through the lifecycle's table, and the table's orders become effects.
+//! An agent moves through the lifecycle's table, and the table's orders become effects.
 
 use crate::decide::accounts::{Accounts, Spenders, minutes};
 use crate::decide::agents::ids::AgentId;

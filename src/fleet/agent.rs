@@ -1,4 +1,4 @@
-//! Pure. One `[[agent]]`, and `[agents]`, which holds for all that do not say otherwise: as written, each piece checked
+//! One `[[agent]]`, and `[agents]`, which holds for all that do not say otherwise: as written, each piece checked
 //! by itself.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Pure. What is known of the world around a fleet file.
+//! What is known of the world around a fleet file.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Pure. A fleet file as it is written: its own keys, and the drafts of its agents.
+//! A fleet file as it is written: its own keys, and the drafts of its agents.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};

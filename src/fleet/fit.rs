@@ -1,4 +1,4 @@
-//! Pure. Whether what agents expect fits the fleet's budget as it is divided.
+//! Whether what agents expect fits the fleet's budget as it is divided.
 
 use crate::model::{Quantity, Unit, part_of};
 use crate::policy::mistake::{Notes, Span};

@@ -1,4 +1,4 @@
-//! Pure. A fleet file and the policy that it is governed by, read and checked together.
+//! A fleet file and the policy that it is governed by, read and checked together.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Pure. A fleet file becomes agents that can be started, every mistake told at once with its place.
+//! A fleet file becomes agents that can be started, every mistake told at once with its place.
 //!
 //! The text is read into drafts that know where everything stands, one agent at a time; its `[budget]`
 //! joins the policy as a layer of its own, then agents are checked against one another and against the policy: what

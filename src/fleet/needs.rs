@@ -1,4 +1,4 @@
-//! Pure. Who needs whom: unknown names, circles, and an order in which all can start.
+//! Who needs whom: unknown names, circles, and an order in which all can start.
 
 use std::cmp::Reverse;
 

@@ -1,4 +1,4 @@
-//! Pure. `check` and `review` of an `[[agent]]`: what its work has to pass before what needs it starts.
+//! `check` and `review` of an `[[agent]]`: what its work has to pass before what needs it starts.
 
 use std::time::Duration;
 

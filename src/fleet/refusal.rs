@@ -1,4 +1,4 @@
-//! Pure. What a command line says that a policy can't abide: the same for one agent and for each of a fleet.
+//! What a command line says that a policy can't abide: the same for one agent and for each of a fleet.
 
 use std::fmt;
 

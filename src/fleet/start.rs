@@ -1,4 +1,4 @@
-//! Pure. What each agent starts with: its command, its model, its place; and whether the policy lets it.
+//! What each agent starts with: its command, its model, its place; and whether the policy lets it.
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Pure. From the tier that an agent registers to a command line that names its model.
+//! From the tier that an agent registers to a command line that names its model.
 
 use std::ffi::OsString;
 

@@ -1,4 +1,4 @@
-//! Owns the marks beside a run's socket: a hook that cannot ask ends its Codex, and leaves word that it was the gate.
+//! The marks beside a run's socket: a hook that cannot ask ends its Codex, and leaves word that it was the gate.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Pure. What Codex tells a hook, what a hook tells its supervisor, and what it prints: each as it stands on the wire.
+//! What Codex tells a hook, what a hook tells its supervisor, and what it prints: each as it stands on the wire.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Owns a hook's end of its supervisor's socket. Nothing here needs a runtime: a hook is on the way of every tool call.
+//! A hook's end of its supervisor's socket. Nothing here needs a runtime: a hook is on the way of every tool call.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};

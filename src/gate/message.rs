@@ -1,4 +1,4 @@
-//! Pure. What is said over a run's socket: one JSON line each way.
+//! What is said over a run's socket: one JSON line each way.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Owns the socket on which a live run is spoken to.
+//! The socket on which a live run is spoken to.
 
 pub mod failure_marks;
 pub mod hook;

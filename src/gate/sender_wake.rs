@@ -1,4 +1,4 @@
-//! Owns the bell of the sender of notices: a byte wakes it, and nobody waits for it.
+//! The bell of the sender of notices: a byte wakes it, and nobody waits for it.
 
 use std::io;
 use std::os::unix::net::UnixDatagram as StdDatagram;

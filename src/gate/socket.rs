@@ -1,4 +1,4 @@
-//! Owns a run's socket: its supervisor listens, another govern speaks.
+//! A run's socket: its supervisor listens, another govern speaks.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};

@@ -1,4 +1,4 @@
-//! Owns corrections of where spend belongs: rows go to another series, and the ledger's chain keeps what was recorded.
+//! Corrections of where spend belongs: rows go to another series, and the ledger's chain keeps what was recorded.
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;

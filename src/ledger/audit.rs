@@ -1,4 +1,4 @@
-//! Owns the audit: recomputes every hash, and everything that is derived from what is hashed.
+//! The audit: recomputes every hash, and everything that is derived from what is hashed.
 
 use std::collections::{BTreeMap, HashMap};
 

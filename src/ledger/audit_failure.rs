@@ -1,4 +1,4 @@
-//! Owns how an audit ends early.
+//! How an audit ends early.
 
 use super::LedgerError;
 

@@ -1,4 +1,4 @@
-//! Owns the audit of one run: its chain, and the rows that were made from it.
+//! The audit of one run: its chain, and the rows that were made from it.
 
 use std::collections::{HashMap, HashSet};
 

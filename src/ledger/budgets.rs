@@ -1,4 +1,4 @@
-//! Owns reservations: what live runs are about to spend of budgets that they share.
+//! Reservations: what live runs are about to spend of budgets that they share.
 
 use std::path::Path;
 

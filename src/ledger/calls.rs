@@ -1,4 +1,4 @@
-//! Owns the count of tool calls: a row for each, and sums by day, so that no budget scans history.
+//! The count of tool calls: a row for each, and sums by day, so that no budget scans history.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,4 +1,4 @@
-//! Owns the form of the hash chains: what is hashed, and what the ledger's own links say.
+//! The form of the hash chains: what is hashed, and what the ledger's own links say.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};

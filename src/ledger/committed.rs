@@ -1,4 +1,4 @@
-//! Owns what the agents of runs committed: links of the ledger's own chain. Beside them lies what was found out about it, which
+//! What the agents of runs committed: links of the ledger's own chain. Beside them lies what was found out about it, which
 //! may be lost: it can be found out again.
 
 use rusqlite::{OptionalExtension, params};

@@ -1,4 +1,4 @@
-//! Owns the names of what can go wrong with the ledger.
+//! The names of what can go wrong with the ledger.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Owns what passed or bent a rule, as far as it is recorded: read from questions, extensions, grants and the runs' chains.
+//! What passed or bent a rule, as far as it is recorded: read from questions, extensions, grants and the runs' chains.
 
 use std::collections::BTreeMap;
 

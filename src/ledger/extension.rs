@@ -1,4 +1,4 @@
-//! Owns extensions: limits that were lifted, by whom, why and until when.
+//! Extensions: limits that were lifted, by whom, why and until when.
 
 use rusqlite::{Connection, params};
 

@@ -1,4 +1,4 @@
-//! Owns what root threads and their sub-agents took together, imported ones too: read from the sums by thread.
+//! What root threads and their sub-agents took together, imported ones too: read from the sums by thread.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,4 +1,4 @@
-//! Owns the figures that metrics ask beside sums: decisions, refused tool calls, how long hooks and holds took.
+//! The figures that metrics ask beside sums: decisions, refused tool calls, how long hooks and holds took.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};

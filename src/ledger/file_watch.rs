@@ -1,4 +1,4 @@
-//! Owns the watch on the ledger's files: that somebody has written into it, not what.
+//! The watch on the ledger's files: that somebody has written into it, not what.
 
 use std::ffi::OsStr;
 use std::io;

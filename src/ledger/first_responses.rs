@@ -1,4 +1,4 @@
-//! Owns what earlier runs of an agent were answered first.
+//! What earlier runs of an agent were answered first.
 
 use rusqlite::{Connection, OptionalExtension, params};
 

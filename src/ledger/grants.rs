@@ -1,4 +1,4 @@
-//! Owns grants: what people let be spent beyond a budget before it is needed. They are links of the ledger's own chain and
+//! Grants: what people let be spent beyond a budget before it is needed. They are links of the ledger's own chain and
 //! nothing else. One whose hash does not follow from the link before it was given by nobody.
 
 use rusqlite::Connection;

@@ -1,4 +1,4 @@
-//! Owns the hash of a chain: how it is made, stored and read.
+//! The hash of a chain: how it is made, stored and read.
 
 use std::fmt;
 

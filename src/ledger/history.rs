@@ -1,4 +1,4 @@
-//! Owns what is imported: responses of session files that no run governed, and which files were read.
+//! What is imported: responses of session files that no run governed, and which files were read.
 //!
 //! Imported rows are in no run's chain. Each batch is a link of the ledger's own chain instead: it names the rows'
 //! numbers and a digest of what they say.

@@ -1,4 +1,4 @@
-//! Owns what hooks that have no supervisor leave to one another: one row for each thread of their run.
+//! What hooks that have no supervisor leave to one another: one row for each thread of their run.
 
 use std::path::{Path, PathBuf};
 

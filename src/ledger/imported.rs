@@ -1,4 +1,4 @@
-//! Owns the words of an import: what it says of responses.
+//! The words of an import: what it says of responses.
 
 use crate::model::{
     Attribution, Basis, Billing, Cost, ModelId, ResponseKey, ServiceTier, ThreadId, Timestamp, Tokens, WorkClass,

@@ -1,4 +1,4 @@
-//! Owns the look through the write-ahead log: whether its frames are still as their sums say.
+//! The look through the write-ahead log: whether its frames are still as their sums say.
 //!
 //! SQLite holds a frame against its sum only when it opens a log that a crash has left, not when it copies one into the
 //! database: pages in the middle of a log that somebody writes over would spoil it. The format is that of

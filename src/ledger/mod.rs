@@ -1,4 +1,4 @@
-//! Owns the ledger, a SQLite database: append-only events in hash chains, and what is summed from them.
+//! The ledger, a SQLite database: append-only events in hash chains, and what is summed from them.
 //!
 //! Any number of govern processes write at once. A supervising loop writes within [`Ledger::turn`], one immediate
 //! transaction an iteration: what it saw, what others wrote since ([`Turn::news`]), what it may spend of shared

@@ -1,4 +1,4 @@
-//! Owns the look at one moment of a ledger: what several questions are answered by, whoever writes meanwhile.
+//! The look at one moment of a ledger: what several questions are answered by, whoever writes meanwhile.
 
 use rusqlite::Transaction;
 

@@ -1,4 +1,4 @@
-//! Owns the cursor over what other processes write.
+//! The cursor over what other processes write.
 
 use crate::model::{Approval, Extension, Response};
 

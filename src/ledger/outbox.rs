@@ -1,4 +1,4 @@
-//! Owns the outbox: what is to be told, to whom, and how far each copy has come.
+//! The outbox: what is to be told, to whom, and how far each copy has come.
 
 use std::collections::BTreeMap;
 

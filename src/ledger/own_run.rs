@@ -1,4 +1,4 @@
-//! Owns the run that this process governs.
+//! The run that this process governs.
 
 use crate::model::{ProcessIdentity, RunId};
 

@@ -1,4 +1,4 @@
-//! Owns the question whether a row stands as the ledger's chain says, and whether a run's own chain tells how it came to
+//! The question whether a row stands as the ledger's chain says, and whether a run's own chain tells how it came to
 //! be: one that was written by hand does not.
 
 use rusqlite::{Connection, OptionalExtension};

@@ -1,4 +1,4 @@
-//! Owns what lies beside the ledger and grows: the folders with what agents wrote, of runs that are over.
+//! What lies beside the ledger and grows: the folders with what agents wrote, of runs that are over.
 
 use std::fs;
 use std::io;

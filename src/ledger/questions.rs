@@ -1,4 +1,4 @@
-//! Owns questions to people: asked once a budget, answered once, withdrawn when nobody waits any more.
+//! Questions to people: asked once a budget, answered once, withdrawn when nobody waits any more.
 
 use std::collections::HashSet;
 use std::path::Path;

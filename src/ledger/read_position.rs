@@ -1,4 +1,4 @@
-//! Owns how far what others write has been read, and what of it is this connection's own.
+//! How far what others write has been read, and what of it is this connection's own.
 
 use rusqlite::Connection;
 

@@ -1,4 +1,4 @@
-//! Owns corrections by what OpenAI says was used: links of the ledger's own chain and nothing else, which stand beside the rows
+//! Corrections by what OpenAI says was used: links of the ledger's own chain and nothing else, which stand beside the rows
 //! and change none; and what was observed of the things that it is asked about.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Owns prices that came later: responses that were recorded without one get it once there is one.
+//! Prices that came later: responses that were recorded without one get it once there is one.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;

@@ -1,4 +1,4 @@
-//! Owns what is read of responses, with their usage.
+//! What is read of responses, with their usage.
 
 use rusqlite::{Connection, OptionalExtension, params};
 

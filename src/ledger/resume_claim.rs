@@ -1,4 +1,4 @@
-//! Owns whose an ended run is: of all that would go on with it at once, one does.
+//! Whose an ended run is: of all that would go on with it at once, one does.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Owns what people decided about exceptions: links of the ledger's own chain. The last one about an exception counts.
+//! What people decided about exceptions: links of the ledger's own chain. The last one about an exception counts.
 
 use std::collections::BTreeMap;
 

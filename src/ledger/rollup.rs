@@ -1,4 +1,4 @@
-//! Owns the sums that are kept beside the rows: by quarter of an hour, by day, by day and thread, and of all time.
+//! The sums that are kept beside the rows: by quarter of an hour, by day, by day and thread, and of all time.
 
 use std::collections::BTreeMap;
 

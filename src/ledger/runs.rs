@@ -1,4 +1,4 @@
-//! Owns what is read of runs: how they stand, their threads and their chains.
+//! What is read of runs: how they stand, their threads and their chains.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Owns the question in which runs govern did something, so that not all chains are read for it.
+//! The question in which runs govern did something, so that not all chains are read for it.
 
 use rusqlite::params;
 

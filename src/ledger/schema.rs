@@ -1,4 +1,4 @@
-//! Owns the shape of the database: its migrations, and which shapes this govern knows.
+//! The shape of the database: its migrations, and which shapes this govern knows.
 
 use std::collections::BTreeSet;
 use std::path::Path;

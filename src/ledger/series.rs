@@ -1,4 +1,4 @@
-//! Owns the series: who spends, by number.
+//! The series: who spends, by number.
 
 use std::collections::HashMap;
 use std::rc::Rc;

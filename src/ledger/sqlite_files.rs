@@ -1,4 +1,4 @@
-//! Owns the watch over what SQLite keeps beside the ledger while it is open: the write-ahead log and its index. Whoever
+//! The watch over what SQLite keeps beside the ledger while it is open: the write-ahead log and its index. Whoever
 //! removes, replaces, cuts or writes over one of them takes away what was written, and SQLite itself may notice only when
 //! the last one closes: then it would copy what stands in the log into the database.
 

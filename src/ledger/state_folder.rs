@@ -1,4 +1,4 @@
-//! Owns the state folder: where the ledger and the sockets lie, and that they are private.
+//! The state folder: where the ledger and the sockets lie, and that they are private.
 
 use std::ffi::OsString;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};

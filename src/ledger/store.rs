@@ -1,4 +1,4 @@
-//! Owns the connection: opening, creating, one turn at a time, closing.
+//! The connection: opening, creating, one turn at a time, closing.
 
 use std::io;
 use std::os::unix::fs::MetadataExt;

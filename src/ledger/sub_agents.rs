@@ -1,4 +1,4 @@
-//! Owns the count of sub-agents: by the calls that were let run to start them, and by the threads that came of them.
+//! The count of sub-agents: by the calls that were let run to start them, and by the threads that came of them.
 
 use rusqlite::{Connection, OptionalExtension, params};
 

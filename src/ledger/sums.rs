@@ -1,4 +1,4 @@
-//! Owns the totals: sums of usage by origin and time, quick for any number of responses.
+//! The totals: sums of usage by origin and time, quick for any number of responses.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,4 +1,4 @@
-//! Owns nothing: what the ledger's tests write.
+//! What the ledger's tests write.
 
 use crate::model::event::{Answer, Decision, EventKind};
 use crate::model::{

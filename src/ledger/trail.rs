@@ -1,4 +1,4 @@
-//! Owns the walk along the chains: every entry as it was written, one at a time, since there may be very many.
+//! The walk along the chains: every entry as it was written, one at a time, since there may be very many.
 
 use rusqlite::params;
 

@@ -1,4 +1,4 @@
-//! Owns what is written in one turn: events, and the rows that follow from them.
+//! What is written in one turn: events, and the rows that follow from them.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Owns what is under way: requests of a live run that nobody has answered yet, and those that a killed govern left so.
+//! What is under way: requests of a live run that nobody has answered yet, and those that a killed govern left so.
 
 use rusqlite::{Connection, params};
 

@@ -1,4 +1,4 @@
-//! Owns the question which runs had a part that could not be observed.
+//! The question which runs had a part that could not be observed.
 
 use rusqlite::params;
 

@@ -1,4 +1,4 @@
-//! Owns the usage rows: responses, unique by thread and key.
+//! The usage rows: responses, unique by thread and key.
 
 use rusqlite::{Connection, OptionalExtension, params};
 

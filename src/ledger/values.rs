@@ -1,4 +1,4 @@
-//! Owns how values are stored, and what is read of them.
+//! How values are stored, and what is read of them.
 
 use crate::model::{BudgetKey, Timestamp, Unit, WorkClass};
 

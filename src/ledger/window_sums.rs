@@ -1,4 +1,4 @@
-//! Owns the reading of sums by number: from the coarsest grain that serves, at the ends of a window from the rows.
+//! The reading of sums by number: from the coarsest grain that serves, at the ends of a window from the rows.
 
 use std::collections::HashMap;
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! Owns the classes of work that responses are told as: kept beside their rows, and in the sums.
+//! The classes of work that responses are told as: kept beside their rows, and in the sums.
 
 use rusqlite::{Connection, OptionalExtension, params};
 

@@ -1,4 +1,4 @@
-//! Owns the look for what agents of a run were told before a stop: to commit and sum up.
+//! The look for what agents of a run were told before a stop: to commit and sum up.
 
 use rusqlite::params;
 

@@ -1,4 +1,4 @@
-//! Pure. The bound on a metric's series: the dearest keep their names, the rest are one series, `other`, and no counter
+//! The bound on a metric's series: the dearest keep their names, the rest are one series, `other`, and no counter
 //! goes down.
 //!
 //! Which series have names is kept from scrape to scrape ([`Name`]). One that gets its name late counts under it from then

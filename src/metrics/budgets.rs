@@ -1,4 +1,4 @@
-//! Pure. Budgets as gauges: of several that a metric cannot tell apart, the one that is nearest to its limit.
+//! Budgets as gauges: of several that a metric cannot tell apart, the one that is nearest to its limit.
 
 use std::collections::BTreeMap;
 

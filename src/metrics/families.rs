@@ -1,4 +1,4 @@
-//! Pure. What is exposed: names, labels and their order are a contract.
+//! What is exposed: names, labels and their order are a contract.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

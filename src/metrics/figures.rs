@@ -1,4 +1,4 @@
-//! Pure. What an exposition is made of.
+//! What an exposition is made of.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

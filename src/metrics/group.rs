@@ -1,4 +1,4 @@
-//! Pure. The group that a Pushgateway keeps figures under: whose they are, and never which run's.
+//! The group that a Pushgateway keeps figures under: whose they are, and never which run's.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,4 +1,4 @@
-//! Pure. The figures of a ledger as Prometheus reads them: names, labels, text.
+//! The figures of a ledger as Prometheus reads them: names, labels, text.
 
 pub mod bound;
 pub mod budgets;

@@ -1,4 +1,4 @@
-//! Pure. Prometheus' text format, version 0.0.4.
+//! Prometheus' text format, version 0.0.4.
 
 use std::fmt::Write as _;
 

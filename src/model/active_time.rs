@@ -1,4 +1,4 @@
-//! Pure. How long each agent of a run was active, as its chain tells: time that it was held is no such time.
+//! How long each agent of a run was active, as its chain tells: time that it was held is no such time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

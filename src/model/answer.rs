@@ -1,4 +1,4 @@
-//! Pure. What a question is about, what it was answered, and the one word that tells it everywhere.
+//! What a question is about, what it was answered, and the one word that tells it everywhere.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Pure. Where spend belongs.
+//! Where spend belongs.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Pure. The emergency brake: what a person does to a run, whatever its budgets say.
+//! The emergency brake: what a person does to a run, whatever its budgets say.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Pure. Commits, and what the agents of a run committed.
+//! Commits, and what the agents of a run committed.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Pure. How an agent came to its end.
+//! How an agent came to its end.
 
 use serde::{Deserialize, Serialize};
 

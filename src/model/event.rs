@@ -1,4 +1,4 @@
-//! Pure. What the ledger holds: everything that was seen, decided and done, in order.
+//! What the ledger holds: everything that was seen, decided and done, in order.
 
 use serde::{Deserialize, Serialize};
 

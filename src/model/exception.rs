@@ -1,4 +1,4 @@
-//! Pure. What passed or bent a rule, and what a person decided about it.
+//! What passed or bent a rule, and what a person decided about it.
 
 use std::fmt;
 

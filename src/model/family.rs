@@ -1,4 +1,4 @@
-//! Pure. A root thread with its sub-agents, and what it took: what is compared with others.
+//! A root thread with its sub-agents, and what it took: what is compared with others.
 
 use super::{Dimension, ModelId, Money, RunId, ThreadId, Timestamp, WorkClass};
 

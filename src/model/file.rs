@@ -1,4 +1,4 @@
-//! Pure. Which file it is, whatever it is called.
+//! Which file it is, whatever it is called.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Pure. What a person lets be spent beyond a budget, before it is needed and for a time.
+//! What a person lets be spent beyond a budget, before it is needed and for a time.
 
 use super::{BudgetKey, BudgetName, Quantity, Timestamp};
 

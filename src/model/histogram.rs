@@ -1,4 +1,4 @@
-//! Pure. How long many things took: counts by bounds, and the sum.
+//! How long many things took: counts by bounds, and the sum.
 
 use std::time::Duration;
 

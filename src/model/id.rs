@@ -1,4 +1,4 @@
-//! Pure. Names that must not be mistaken for one another.
+//! Names that must not be mistaken for one another.
 
 use std::fmt;
 

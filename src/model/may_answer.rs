@@ -1,4 +1,4 @@
-//! Pure. Who may answer a question and by what, as far as whoever looks has to know it.
+//! Who may answer a question and by what, as far as whoever looks has to know it.
 
 use serde::{Deserialize, Serialize};
 

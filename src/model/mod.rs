@@ -1,4 +1,4 @@
-//! Pure. The nouns: what every stage talks about, and nothing that does anything.
+//! The nouns: what every stage talks about, and nothing that does anything.
 
 pub mod active_time;
 pub mod answer;

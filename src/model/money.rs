@@ -1,4 +1,4 @@
-//! Pure. Money as whole nano-dollars: never a float, so that sums add up to the last digit.
+//! Money as whole nano-dollars: never a float, so that sums add up to the last digit.
 
 use std::fmt;
 use std::iter::Sum;

@@ -1,4 +1,4 @@
-//! Pure. What people and their programs are told: the kinds of notices, and one as it is sent.
+//! What people and their programs are told: the kinds of notices, and one as it is sent.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Pure. What an agent's work has to pass before what needs it starts: a check, and a review.
+//! What an agent's work has to pass before what needs it starts: a check, and a review.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Pure. Who speaks over a socket, as the kernel told it when the connection was accepted.
+//! Who speaks over a socket, as the kernel told it when the connection was accepted.
 
 use super::ProcessIdentity;
 

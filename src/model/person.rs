@@ -1,4 +1,4 @@
-//! Pure. Persons, the names by which the doors know them, and who comes through a door.
+//! Persons, the names by which the doors know them, and who comes through a door.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Pure. How much of a ChatGPT plan's own limits is used, as Codex reports it.
+//! How much of a ChatGPT plan's own limits is used, as Codex reports it.
 
 use std::fmt;
 use std::time::Duration;

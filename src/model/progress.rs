@@ -1,4 +1,4 @@
-//! Pure. What an agent has to show for what it spent: changes, commits, tests, and commands that come to nothing.
+//! What an agent has to show for what it spent: changes, commits, tests, and commands that come to nothing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

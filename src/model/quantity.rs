@@ -1,4 +1,4 @@
-//! Pure. An amount of something that a budget can limit, in one spelling everywhere.
+//! An amount of something that a budget can limit, in one spelling everywhere.
 
 mod hint;
 

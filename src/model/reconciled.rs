@@ -1,4 +1,4 @@
-//! Pure. What OpenAI says was used, beside what was observed: a correction that stands beside the rows and changes none.
+//! What OpenAI says was used, beside what was observed: a correction that stands beside the rows and changes none.
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Pure. What an agent declares before it starts.
+//! What an agent declares before it starts.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Pure. One answer of a model, metered, priced and attributed: the unit of spend.
+//! One answer of a model, metered, priced and attributed: the unit of spend.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Pure. Runs, threads and questions as the ledger remembers them.
+//! Runs, threads and questions as the ledger remembers them.
 
 use std::fmt;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Pure. Responses of one origin and one piece of time, added up: what reports are made of.
+//! Responses of one origin and one piece of time, added up: what reports are made of.
 
 use super::{AgentName, Attribution, Billing, Dimension, ModelId, RunId, Source, Sum, ThreadId, Timestamp, WorkClass};
 

@@ -1,4 +1,4 @@
-//! Pure. How a run stands at this moment: what its supervisor tells whoever asks, and what its own screen shows.
+//! How a run stands at this moment: what its supervisor tells whoever asks, and what its own screen shows.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Pure. What many responses come to.
+//! What many responses come to.
 
 use super::{Basis, Cost, Money, Response, Tokens, Unit};
 

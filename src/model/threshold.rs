@@ -1,4 +1,4 @@
-//! Pure. Where in a limit something stands.
+//! Where in a limit something stands.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Pure. Tokens: what a message carries so that its reader can answer a question, once.
+//! Tokens: what a message carries so that its reader can answer a question, once.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Pure. Token counts of one or many responses.
+//! Token counts of one or many responses.
 
 use std::ops::{Add, AddAssign};
 

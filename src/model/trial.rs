@@ -1,4 +1,4 @@
-//! Pure. What a policy would have done with history: a what-if, run by run.
+//! What a policy would have done with history: a what-if, run by run.
 
 use super::event::{Answer, Decision};
 use super::{AgentName, Attribution, BudgetName, Cost, ModelId, Money, Response, RunId, ThreadId, Timestamp};

@@ -1,4 +1,4 @@
-//! Pure. What an agent has sent and has no answer to.
+//! What an agent has sent and has no answer to.
 
 use super::{Money, Timestamp};
 

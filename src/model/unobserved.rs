@@ -1,4 +1,4 @@
-//! Pure. Spend that could not be seen: where it belongs is known, how much it was is not.
+//! Spend that could not be seen: where it belongs is known, how much it was is not.
 
 use super::{AgentName, Attribution, Billing, Dimension, RunId, Slice, Sum, Timestamp};
 

@@ -1,4 +1,4 @@
-//! Pure. What a step of a budget does, by severity.
+//! What a step of a budget does, by severity.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Pure. A number with what it counts, in a sentence.
+//! A number with what it counts, in a sentence.
 
 /// `1 run`, `2 runs`.
 pub fn counted(number: u64, one: &str, many: &str) -> String {

@@ -1,4 +1,4 @@
-//! Pure. What kind of work a response was part of.
+//! What kind of work a response was part of.
 
 use std::fmt;
 

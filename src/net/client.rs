@@ -1,4 +1,4 @@
-//! Owns requests: one connection each, an end for each attempt, a bound for each answer.
+//! Requests: one connection each, an end for each attempt, a bound for each answer.
 
 use std::ffi::OsString;
 use std::future::Future;

@@ -1,4 +1,4 @@
-//! Owns a connection: straight or through a proxy, plain or in TLS.
+//! A connection: straight or through a proxy, plain or in TLS.
 
 use std::io;
 use std::pin::Pin;

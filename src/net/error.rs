@@ -1,4 +1,4 @@
-//! Owns what can go wrong on the way out, in words that hold no secret.
+//! What can go wrong on the way out, in words that hold no secret.
 
 use std::io;
 use std::time::Duration;

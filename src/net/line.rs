@@ -1,4 +1,4 @@
-//! Owns a connection that is kept: one request after another goes over it.
+//! A connection that is kept: one request after another goes over it.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Owns the one way out: HTTP and TLS to other machines, for the owners that need it.
+//! The one way out: HTTP and TLS to other machines, for the owners that need it.
 //!
 //! Roots are the system's, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`; `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and
 //! `NO_PROXY` are obeyed as curl obeys them; each attempt has an end and each answer a bound. What a server says is

@@ -1,4 +1,4 @@
-//! Pure servers on loopback: what the client makes of each, whatever they do.
+//! Servers on loopback: what the client makes of each, whatever they do.
 
 use std::collections::HashMap;
 use std::ffi::OsString;

@@ -1,4 +1,4 @@
-//! Owns whom TLS trusts: the system's authorities, or those that the environment names.
+//! Whom TLS trusts: the system's authorities, or those that the environment names.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

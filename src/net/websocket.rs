@@ -1,4 +1,4 @@
-//! Owns a WebSocket to another machine: text both ways, and an end to silence.
+//! A WebSocket to another machine: text both ways, and an end to silence.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Owns connections on which no HTTP is spoken: straight or through a proxy for all, in TLS from the start or later.
+//! Connections on which no HTTP is spoken: straight or through a proxy for all, in TLS from the start or later.
 
 use std::io;
 use std::pin::Pin;

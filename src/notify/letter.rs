@@ -1,4 +1,4 @@
-//! Pure. A notice as a letter: headers that nothing can break out of, a plain part and an HTML part.
+//! A notice as a letter: headers that nothing can break out of, a plain part and an HTML part.
 
 use std::fmt::Write;
 

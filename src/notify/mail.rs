@@ -1,4 +1,4 @@
-//! Owns mail: a notice goes out as a letter, and its server's word comes back.
+//! Mail: a notice goes out as a letter, and its server's word comes back.
 
 use std::ffi::OsString;
 

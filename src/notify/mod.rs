@@ -1,4 +1,4 @@
-//! Owns the ways by which notices reach people and their programs, and what came back.
+//! The ways by which notices reach people and their programs, and what came back.
 //!
 //! Each channel takes a notice as it stands in the outbox, word for word, and says whether it is there. When it is tried
 //! again is not for it to say ([`retry`]).

@@ -1,4 +1,4 @@
-//! Pure. When a notice that did not arrive is sent again, and when it is given up.
+//! When a notice that did not arrive is sent again, and when it is given up.
 
 use std::time::Duration;
 

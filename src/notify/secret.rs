@@ -1,4 +1,4 @@
-//! Owns secrets: read from where the policy says, kept in memory, shown nowhere.
+//! Secrets: read from where the policy says, kept in memory, shown nowhere.
 
 use std::ffi::OsString;
 use std::fmt;

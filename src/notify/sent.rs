@@ -1,4 +1,4 @@
-//! Pure. What became of an attempt to tell somebody something.
+//! What became of an attempt to tell somebody something.
 
 use std::time::Duration;
 

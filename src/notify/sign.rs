@@ -1,4 +1,4 @@
-//! Pure. How a webhook's reader knows that a notice is from here: Standard Webhooks, `v1`.
+//! How a webhook's reader knows that a notice is from here: Standard Webhooks, `v1`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

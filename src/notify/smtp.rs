@@ -1,4 +1,4 @@
-//! Owns the dialogue with a mail server: one letter, one connection, and what the server said.
+//! The dialogue with a mail server: one letter, one connection, and what the server said.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Owns the webhook: a signed notice goes out, and its reader's status comes back.
+//! The webhook: a signed notice goes out, and its reader's status comes back.
 
 use std::ffi::OsString;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Owns a work tree's own log: which commit is checked out, and what was checked out or committed since. Read from git's own
+//! A work tree's own log: which commit is checked out, and what was checked out or committed since. Read from git's own
 //! files, so that it costs no process at a run's start, and none at its end where nothing was committed.
 
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! Owns the working folder: which repository, branch and people it belongs to. Read from git's
+//! The working folder: which repository, branch and people it belongs to. Read from git's
 //! own files: starting git three times would cost more than the rest of govern's start.
 
 mod checkout;

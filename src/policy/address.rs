@@ -1,4 +1,4 @@
-//! Pure. Mail addresses, as policies write them.
+//! Mail addresses, as policies write them.
 
 /// `name@host`, in the plain form that every server takes: nothing that a header or a command of SMTP would read as more.
 pub fn is_mail(text: &str) -> bool {

@@ -1,4 +1,4 @@
-//! Pure. `[[alert]]`: something about an agent that is worth a warning, or more, whatever its budgets say.
+//! `[[alert]]`: something about an agent that is worth a warning, or more, whatever its budgets say.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Pure. Who may answer questions, how far, and who is who.
+//! Who may answer questions, how far, and who is who.
 
 use crate::model::{Answerer, BudgetKey, Door, Grant, Granted, Identity, Person, Quantity, Timestamp, Unit};
 

@@ -1,4 +1,4 @@
-//! Pure. Where an agent's spend belongs: flags before environment before rules before defaults.
+//! Where an agent's spend belongs: flags before environment before rules before defaults.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Pure. What a response costs under a policy.
+//! What a response costs under a policy.
 
 use super::rule::Unpriced;
 use crate::model::{Billing, Cost, ModelId, Money, ServiceTier, Timestamp, Tokens};

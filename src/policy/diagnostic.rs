@@ -1,4 +1,4 @@
-//! Pure. Mistakes as a person reads them: file, line, caret and hint.
+//! Mistakes as a person reads them: file, line, caret and hint.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Pure. Durations as policies and flags spell them: `90s`, `15m`, `1h`, `30d`, `2w`, `1h 30m`.
+//! Durations as policies and flags spell them: `90s`, `15m`, `1h`, `30d`, `2w`, `1h 30m`.
 
 use std::fmt::Write as _;
 use std::time::Duration;

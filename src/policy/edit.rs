@@ -1,4 +1,4 @@
-//! Pure. One change to a policy's text, all else of it left as it is written.
+//! One change to a policy's text, all else of it left as it is written.
 
 use std::ops::Range;
 

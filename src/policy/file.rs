@@ -1,4 +1,4 @@
-//! Pure. A policy as it is written: what of its text is TOML, and the places where it is none.
+//! A policy as it is written: what of its text is TOML, and the places where it is none.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Pure. Which gates a tool call meets, and what that comes to.
+//! Which gates a tool call meets, and what that comes to.
 
 use globset::GlobMatcher;
 

@@ -1,4 +1,4 @@
-//! Pure. Whether runs have a gateway, and where it leads: the `[gateway]` table.
+//! Whether runs have a gateway, and where it leads: the `[gateway]` table.
 
 use http::Uri;
 

@@ -1,4 +1,4 @@
-//! Pure. The model that is asked where the governor's own rule is not sure.
+//! The model that is asked where the governor's own rule is not sure.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Pure. The layers that a policy comes in.
+//! The layers that a policy comes in.
 
 use std::fmt;
 

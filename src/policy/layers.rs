@@ -1,4 +1,4 @@
-//! Pure. All layers together: rules only add up, and what an outer layer says, a nearer one cannot loosen.
+//! All layers together: rules only add up, and what an outer layer says, a nearer one cannot loosen.
 
 mod alert;
 mod channels;

@@ -1,4 +1,4 @@
-//! Pure. What a limit of its own is for: the keys of a budget's `limits`.
+//! What a limit of its own is for: the keys of a budget's `limits`.
 
 use std::fmt;
 

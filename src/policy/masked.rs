@@ -1,4 +1,4 @@
-//! Pure. A policy's text as it may be shown: without the secrets that stand in it where none should.
+//! A policy's text as it may be shown: without the secrets that stand in it where none should.
 
 use std::borrow::Cow;
 use std::ops::Range;

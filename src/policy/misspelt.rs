@@ -1,4 +1,4 @@
-//! Pure. Names in a policy of which nothing is known: keys of `limits` that are almost somebody's, and approvers that
+//! Names in a policy of which nothing is known: keys of `limits` that are almost somebody's, and approvers that
 //! nobody logs in by; and windows that are over.
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! Pure. What is wrong with a policy, and where.
+//! What is wrong with a policy, and where.
 
 use std::ops::Range;
 use std::path::PathBuf;

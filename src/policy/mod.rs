@@ -1,4 +1,4 @@
-//! Pure. Policy files become rules, every mistake told at once with its place.
+//! Policy files become rules, every mistake told at once with its place.
 //!
 //! Each layer's text is read into a tree that knows where everything stands ([`file`]), checked piece
 //! by piece ([`check`]), and joined with the other layers into one [`rule::Policy`] ([`layers::load`]).

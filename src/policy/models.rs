@@ -1,4 +1,4 @@
-//! Pure. Which models may be used, and in which order they get cheaper.
+//! Which models may be used, and in which order they get cheaper.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Pure. What the parser of TOML says, as a writer of policies would say it.
+//! What the parser of TOML says, as a writer of policies would say it.
 
 use toml::de::{DeTable, DeValue};
 

@@ -1,4 +1,4 @@
-//! Pure. Who is told what, and by which way: the `[notify]` table.
+//! Who is told what, and by which way: the `[notify]` table.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Pure. The files that a patch touches, in the form that Codex's `apply_patch` reads.
+//! The files that a patch touches, in the form that Codex's `apply_patch` reads.
 
 /// Each file that a patch adds, changes, deletes or moves, as the patch names it, in its order and once. Text that is no
 /// patch names none.

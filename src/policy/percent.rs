@@ -1,4 +1,4 @@
-//! Pure. Shares as policies spell them: `80%`, `12.5%`.
+//! Shares as policies spell them: `80%`, `12.5%`.
 
 /// Why a text is no share. The texts complete "`…` ".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

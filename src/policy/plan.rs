@@ -1,4 +1,4 @@
-//! Pure. Budgets over a ChatGPT plan's own limits: `80% plan 5h`, `80% plan week`.
+//! Budgets over a ChatGPT plan's own limits: `80% plan 5h`, `80% plan week`.
 
 use super::alert::{Act, Alert, Trigger};
 use super::layer::Layer;

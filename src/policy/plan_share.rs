@@ -1,4 +1,4 @@
-//! Pure. So much of a plan's own limits: `80% plan 5h`.
+//! So much of a plan's own limits: `80% plan 5h`.
 
 use std::fmt;
 

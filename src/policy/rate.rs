@@ -1,4 +1,4 @@
-//! Pure. Amounts in a time, as policies spell them: `4 responses/m`, `20k tok/m`, `3 usd/h`.
+//! Amounts in a time, as policies spell them: `4 responses/m`, `20k tok/m`, `3 usd/h`.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Pure. Where an organisation's costs are asked for: the `[reconcile]` table.
+//! Where an organisation's costs are asked for: the `[reconcile]` table.
 
 use std::path::PathBuf;
 

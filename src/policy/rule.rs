@@ -1,4 +1,4 @@
-//! Pure. A policy once it is valid: what govern obeys, with nothing of TOML left in it.
+//! A policy once it is valid: what govern obeys, with nothing of TOML left in it.
 
 use std::collections::BTreeMap;
 use std::fmt;

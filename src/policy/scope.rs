@@ -1,4 +1,4 @@
-//! Pure. Whom a rule is about: what it is only for, and what it counts apart.
+//! Whom a rule is about: what it is only for, and what it counts apart.
 
 use globset::GlobMatcher;
 

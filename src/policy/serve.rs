@@ -1,4 +1,4 @@
-//! Pure. Where the page of `govern serve` is, and whom it takes an identity from: the `[serve]` table.
+//! Where the page of `govern serve` is, and whom it takes an identity from: the `[serve]` table.
 
 use core::fmt;
 use core::net::SocketAddr;

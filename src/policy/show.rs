@@ -1,4 +1,4 @@
-//! Pure. A policy in words: what `govern policy show` prints.
+//! A policy in words: what `govern policy show` prints.
 
 mod attribution;
 mod channels;

@@ -1,4 +1,4 @@
-//! Pure. Limits on sub-agents: how many are started, and how deep they stand.
+//! Limits on sub-agents: how many are started, and how deep they stand.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Pure. What happens on the way to a limit.
+//! What happens on the way to a limit.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Pure. "Did you mean": the known word nearest to one that is not.
+//! "Did you mean": the known word nearest to one that is not.
 
 /// The nearest of the known words, if it is near enough to have been meant.
 pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {

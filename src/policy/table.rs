@@ -1,4 +1,4 @@
-//! Pure. Tables of a policy as they are asked for their keys; what has the wrong type is reported.
+//! Tables of a policy as they are asked for their keys; what has the wrong type is reported.
 
 use std::ops::RangeInclusive;
 

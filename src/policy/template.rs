@@ -1,4 +1,4 @@
-//! Pure. Policies to begin with: what `govern init` writes, and where each belongs.
+//! Policies to begin with: what `govern init` writes, and where each belongs.
 
 use super::layer::Layer;
 

@@ -1,4 +1,4 @@
-//! Pure. Addresses of servers, as policies write them: in TLS, or on this machine.
+//! Addresses of servers, as policies write them: in TLS, or on this machine.
 
 use http::Uri;
 

@@ -1,4 +1,4 @@
-//! Pure. Where a budget stands, and which of its steps that calls for.
+//! Where a budget stands, and which of its steps that calls for.
 //!
 //! Mild steps look at what was spent. The limit itself is strict: its step looks at what was spent
 //! **and** at what the live threads are likely to add, so that no request is started that would

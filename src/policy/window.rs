@@ -1,4 +1,4 @@
-//! Pure. When a budget's count started, and when it starts again.
+//! When a budget's count started, and when it starts again.
 
 use chrono::{DateTime, Datelike, Days, LocalResult, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
 use chrono_tz::Tz;

@@ -1,4 +1,4 @@
-//! Pure. Time zones by their names.
+//! Time zones by their names.
 
 use std::str::FromStr;
 

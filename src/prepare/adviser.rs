@@ -1,4 +1,4 @@
-//! Owns the folder in which the governor model of a policy is asked, and finds out how.
+//! The folder in which the governor model of a policy is asked, and finds out how.
 
 use std::path::Path;
 

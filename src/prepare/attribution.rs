@@ -1,4 +1,4 @@
-//! Owns where a run's spend belongs, as its place and the environment tell.
+//! Where a run's spend belongs, as its place and the environment tell.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Owns what the ledger tells before a run begins: how it went on before, what like runs asked for first, and
+//! What the ledger tells before a run begins: how it went on before, what like runs asked for first, and
 //! whether earlier spend is known.
 
 use std::collections::{BTreeMap, VecDeque};

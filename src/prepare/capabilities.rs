@@ -1,4 +1,4 @@
-//! Owns what a Codex is asked about itself before it starts.
+//! What a Codex is asked about itself before it starts.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Owns what the agents of a run committed: where the logs of their work trees ended at its start, and what they have at its end.
+//! What the agents of a run committed: where the logs of their work trees ended at its start, and what they have at its end.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;

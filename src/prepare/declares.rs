@@ -1,4 +1,4 @@
-//! Pure. What a single run declares by its flags.
+//! What a single run declares by its flags.
 
 use std::ffi::OsString;
 

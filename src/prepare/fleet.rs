@@ -1,4 +1,4 @@
-//! Owns the plan of a fleet, and carries it out.
+//! The plan of a fleet, and carries it out.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};

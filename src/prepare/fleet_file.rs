@@ -1,4 +1,4 @@
-//! Owns the reading of a fleet file and of the policies that govern it.
+//! The reading of a fleet file and of the policies that govern it.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Owns what the ledger tells of a fleet that goes on: who is done, and where the others were.
+//! What the ledger tells of a fleet that goes on: who is done, and where the others were.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -1,4 +1,4 @@
-//! Owns how a run's gateway is planned: where it leads, as the environment and the policy say at the start.
+//! How a run's gateway is planned: where it leads, as the environment and the policy say at the start.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Owns the surroundings that verbs ask: where the ledger and the policies lie, what time it is.
+//! The surroundings that verbs ask: where the ledger and the policies lie, what time it is.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Owns who runs govern: the user of this process.
+//! Who runs govern: the user of this process.
 
 use crate::model::{Answerer, Door, Identity};
 use crate::process;

@@ -1,4 +1,4 @@
-//! Owns what the ledger keeps of a run so that it can go on. No prompts, no secrets.
+//! What the ledger keeps of a run so that it can go on. No prompts, no secrets.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Owns what like runs took, where a run or a fleet is about to begin: a limit of that, and what stands beside what is declared.
+//! What like runs took, where a run or a fleet is about to begin: a limit of that, and what stands beside what is declared.
 
 use std::ffi::OsString;
 

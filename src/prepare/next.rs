@@ -1,4 +1,4 @@
-//! Owns the command that goes on with a run, as it is printed: with all that it needs, so that it works when it is pasted.
+//! The command that goes on with a run, as it is printed: with all that it needs, so that it works when it is pasted.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Owns the search for policy files: the system's, the user's, the repository's, the given one.
+//! The search for policy files: the system's, the user's, the repository's, the given one.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

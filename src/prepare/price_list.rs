@@ -1,4 +1,4 @@
-//! Owns the price list that is in force: the one that govern was built with, or a newer one that the user put in.
+//! The price list that is in force: the one that govern was built with, or a newer one that the user put in.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Owns whether a run may go on: by whom, under which policy, with how much more.
+//! Whether a run may go on: by whom, under which policy, with how much more.
 
 use super::here::Here;
 use super::identity::starter;

@@ -1,4 +1,4 @@
-//! Owns the policy in force of a run: all layers, and over them what its command line asks for.
+//! The policy in force of a run: all layers, and over them what its command line asks for.
 
 use std::path::PathBuf;
 

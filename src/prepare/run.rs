@@ -1,4 +1,4 @@
-//! Owns the plan of a run of one command, and carries it out.
+//! The plan of a run of one command, and carries it out.
 
 use std::ffi::OsString;
 use std::io::IsTerminal;

@@ -1,4 +1,4 @@
-//! Owns the names of runs: new ones by time and chance, and those of sessions that no govern started.
+//! The names of runs: new ones by time and chance, and those of sessions that no govern started.
 
 use crate::model::{RunId, ThreadId};
 

@@ -1,4 +1,4 @@
-//! Owns a run as its end shows it, from what was recorded.
+//! A run as its end shows it, from what was recorded.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Owns nothing: a file that may be a shim, known by its beginning, and refused where govern would govern it twice.
+//! A file that may be a shim, known by its beginning, and refused where govern would govern it twice.
 
 use std::ffi::OsStr;
 use std::fs;

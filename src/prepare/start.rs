@@ -1,4 +1,4 @@
-//! Owns what a run starts with: read and checked before its ledger is opened.
+//! What a run starts with: read and checked before its ledger is opened.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

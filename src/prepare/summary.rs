@@ -1,4 +1,4 @@
-//! Owns the end of a run on the screen: its table, JSON, and what CI takes.
+//! The end of a run on the screen: its table, JSON, and what CI takes.
 
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Owns the loop that a prepared run is supervised in, from its start to what is shown at its end.
+//! The loop that a prepared run is supervised in, from its start to what is shown at its end.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Owns the reading of what people write for govern: policies, fleet files, price lists. What lies where one of them is
+//! The reading of what people write for govern: policies, fleet files, price lists. What lies where one of them is
 //! looked for may be anything.
 
 use std::io::{Error as IoError, ErrorKind};

@@ -1,4 +1,4 @@
-//! Owns git worktrees: an agent's own is made where it is not there.
+//! Git worktrees: an agent's own is made where it is not there.
 
 use std::ffi::OsStr;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Owns one agent's processes inside the guard: what is frozen, and how far its end has come.
+//! One agent's processes inside the guard: what is frozen, and how far its end has come.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Owns the wait of what runs for long and starts nothing: until somebody asks it to end.
+//! The wait of what runs for long and starts nothing: until somebody asks it to end.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! Owns the reading of `/proc` for which session files a process has open, and what its paths lead to from here.
+//! The reading of `/proc` for which session files a process has open, and what its paths lead to from here.
 //!
 //! A process may live in another mount namespace (a container, bubblewrap, `unshare -m`) or below another root: its paths
 //! lead elsewhere here. `/proc/PID/root` is its root, and `/proc/PID/fd/N` the very file that it has open, however it is

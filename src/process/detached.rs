@@ -1,4 +1,4 @@
-//! Owns a process that outlives the one which starts it: no child of a run, no part of its session.
+//! A process that outlives the one which starts it: no child of a run, no part of its session.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};

@@ -1,4 +1,4 @@
-//! Owns a short talk with another program, line by line, in bounded time and bytes.
+//! A short talk with another program, line by line, in bounded time and bytes.
 
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Read, Write};

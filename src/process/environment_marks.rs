@@ -1,4 +1,4 @@
-//! Owns the marks that an agent's processes carry in their environment: they tell of one that has outlived its run, when
+//! The marks that an agent's processes carry in their environment: they tell of one that has outlived its run, when
 //! nothing of govern's is above it any more.
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Pure. What can go wrong with processes.
+//! What can go wrong with processes.
 
 use nix::errno::Errno;
 use thiserror::Error;

@@ -1,4 +1,4 @@
-//! Owns the reading of `/proc` for whether a Codex can leave evidence of its work, and whether it may have asked a model.
+//! The reading of `/proc` for whether a Codex can leave evidence of its work, and whether it may have asked a model.
 
 use std::collections::HashSet;
 use std::fs::{self, File};

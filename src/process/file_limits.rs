@@ -1,4 +1,4 @@
-//! Owns the question whether a file that a process writes can grow: what keeps it from that is not the writer's to tell. Codex
+//! The question whether a file that a process writes can grow: what keeps it from that is not the writer's to tell. Codex
 //! goes on without its session file (0.118 to 0.171).
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! Owns what faults of files come to: a file that govern has mapped is cut under it, or one may grow no further.
+//! What faults of files come to: a file that govern has mapped is cut under it, or one may grow no further.
 //!
 //! SQLite keeps the index of its write-ahead log in a file that all who have the ledger open map into memory, `-shm`.
 //! (It needs none where one process has the ledger for itself: <https://www.sqlite.org/wal.html>, "Use of WAL Without

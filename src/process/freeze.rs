@@ -1,4 +1,4 @@
-//! Owns stopping and continuing whole trees of processes, and every signal that is sent.
+//! Stopping and continuing whole trees of processes, and every signal that is sent.
 
 use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! Owns questions to git about what is committed: reading alone, of repositories that nobody vouches for.
+//! Questions to git about what is committed: reading alone, of repositories that nobody vouches for.
 //!
 //! A repository's own configuration and attributes can name programs for git to run, and an agent may write both. So only
 //! what [`Question`] has can be asked, none of which looks at a work tree, and git is told by settings that come before all

@@ -1,4 +1,4 @@
-//! Owns the guard's look at govern: while a signal or a debugger holds that, nobody governs, and its agents stand still, too.
+//! The guard's look at govern: while a signal or a debugger holds that, nobody governs, and its agents stand still, too.
 //!
 //! The kernel tells a stop to a parent alone, and govern is the guard's. So it is looked at, which takes some 10 µs.
 

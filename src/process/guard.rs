@@ -1,4 +1,4 @@
-//! Owns govern's end of the guard: forks it, orders, hears reports, and steps in if it dies.
+//! Govern's end of the guard: forks it, orders, hears reports, and steps in if it dies.
 
 use std::io::Write;
 use std::os::fd::AsFd;

@@ -1,4 +1,4 @@
-//! Owns the guard process: parent of the agents, adopter of their orphans, the last to leave.
+//! The guard process: parent of the agents, adopter of their orphans, the last to leave.
 //!
 //! One thread, one `poll` over the socket to govern and a signalfd. When the socket closes, govern
 //! is dead: whatever is left is killed.

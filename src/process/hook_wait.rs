@@ -1,4 +1,4 @@
-//! Owns a hook's wait: for an answer, for the end of the shell that called it, for the end of whoever reads its output.
+//! A hook's wait: for an answer, for the end of the shell that called it, for the end of whoever reads its output.
 
 use std::fs::{File, OpenOptions};
 use std::io;

@@ -1,4 +1,4 @@
-//! Owns the question whether govern itself was called from inside an agent.
+//! The question whether govern itself was called from inside an agent.
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! Owns starting an agent's command, as if govern were not there.
+//! Starting an agent's command, as if govern were not there.
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};

@@ -1,4 +1,4 @@
-//! Owns processes: starting, finding, signalling and reaping them; the guard; the terminal.
+//! Processes: starting, finding, signalling and reaping them; the guard; the terminal.
 //!
 //! `govern run` forks a small **guard** before it has a thread ([`guard`], [`keeper`]). The guard
 //! starts the agents, adopts their orphans and does to them what govern orders ([`wire`]). When

@@ -1,4 +1,4 @@
-//! Owns short questions to other programs: what they print is the answer.
+//! Short questions to other programs: what they print is the answer.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

@@ -1,4 +1,4 @@
-//! Owns the look at who has connected: taken when the connection is accepted, since a number may be another process's a
+//! The look at who has connected: taken when the connection is accepted, since a number may be another process's a
 //! moment later.
 
 use std::os::fd::{BorrowedFd, OwnedFd};

@@ -1,4 +1,4 @@
-//! Owns the question who holds the other end of a connection, for kernels that do not tell it themselves (before 6.5).
+//! The question who holds the other end of a connection, for kernels that do not tell it themselves (before 6.5).
 
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};

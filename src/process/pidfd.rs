@@ -1,4 +1,4 @@
-//! Owns descriptors of processes: while one is held, its process's number means no other.
+//! Descriptors of processes: while one is held, its process's number means no other.
 
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 

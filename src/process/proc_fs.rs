@@ -1,4 +1,4 @@
-//! Owns the reading of `/proc` for what a process is: a Codex or not.
+//! The reading of `/proc` for what a process is: a Codex or not.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

@@ -1,4 +1,4 @@
-//! Owns the opening of files that others may have put there, to read or to write, so that none of them holds govern up.
+//! The opening of files that others may have put there, to read or to write, so that none of them holds govern up.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};

@@ -1,4 +1,4 @@
-//! Owns a program that is run for its user to see, governed by nobody.
+//! A program that is run for its user to see, governed by nobody.
 
 use std::ffi::OsString;
 use std::io;

@@ -1,4 +1,4 @@
-//! Owns the signals that are sent to govern: each becomes a message that says where it came from.
+//! The signals that are sent to govern: each becomes a message that says where it came from.
 
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 

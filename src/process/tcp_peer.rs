@@ -1,4 +1,4 @@
-//! Owns the look at who has a connection over TCP with this process: the kernel names the user of a socket, and a walk
+//! The look at who has a connection over TCP with this process: the kernel names the user of a socket, and a walk
 //! through this machine's processes who holds it.
 
 use std::fs;

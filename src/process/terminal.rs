@@ -1,4 +1,4 @@
-//! Owns the terminal's state: remembers it, and puts it back after a TUI was ended by force.
+//! The terminal's state: remembers it, and puts it back after a TUI was ended by force.
 
 use std::fs::OpenOptions;
 use std::io::{IsTerminal, Write};

@@ -1,4 +1,4 @@
-//! Owns what govern knows of itself: its process, its user, its terminal.
+//! What govern knows of itself: its process, its user, its terminal.
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Uid, User, getuid};

@@ -1,4 +1,4 @@
-//! Owns the reading of `/proc`: which processes there are, whose children they are, how they fare.
+//! The reading of `/proc`: which processes there are, whose children they are, how they fare.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! Owns the look for Codexes of this account that no govern has above it.
+//! The look for Codexes of this account that no govern has above it.
 
 use std::os::unix::fs::MetadataExt;
 

@@ -1,4 +1,4 @@
-//! Pure. What govern orders and the guard reports: length-prefixed JSON over their socket.
+//! What govern orders and the guard reports: length-prefixed JSON over their socket.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

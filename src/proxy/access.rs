@@ -1,4 +1,4 @@
-//! Owns the gateway's key, and who may come in: the processes of the run, with the token, by the gateway's own name.
+//! The gateway's key, and who may come in: the processes of the run, with the token, by the gateway's own name.
 
 use std::fs::File;
 use std::io::{self, Read};

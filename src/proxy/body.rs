@@ -1,4 +1,4 @@
-//! Owns the bodies of answers on their way to the client: each piece as it comes, when there is room for it.
+//! The bodies of answers on their way to the client: each piece as it comes, when there is room for it.
 
 use std::pin::Pin;
 use std::sync::Arc;

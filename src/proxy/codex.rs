@@ -1,4 +1,4 @@
-//! Pure. What Codex says of itself in the headers of its requests.
+//! What Codex says of itself in the headers of its requests.
 
 use http::HeaderMap;
 use serde::Deserialize;

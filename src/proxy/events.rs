@@ -1,4 +1,4 @@
-//! Pure. A stream of server-sent events, cut into whole events as its bytes come.
+//! A stream of server-sent events, cut into whole events as its bytes come.
 
 use memchr::memmem;
 

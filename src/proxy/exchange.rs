@@ -1,4 +1,4 @@
-//! Owns one request on its way: who may send it, whether it is let through, and what becomes of it.
+//! One request on its way: who may send it, whether it is let through, and what becomes of it.
 
 use std::collections::BTreeSet;
 use std::io::Read;

@@ -1,4 +1,4 @@
-//! Owns the gateway of a run: its listener, and the thread that it lives on, so that what passes waits for nobody's turn.
+//! The gateway of a run: its listener, and the thread that it lives on, so that what passes waits for nobody's turn.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;

@@ -1,4 +1,4 @@
-//! Owns the words between the gateway and its run: it asks as a hook does, and tells in the order in which things happen.
+//! The words between the gateway and its run: it asks as a hook does, and tells in the order in which things happen.
 
 use tokio::sync::oneshot;
 

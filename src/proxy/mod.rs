@@ -1,4 +1,4 @@
-//! Owns the gateway of a run: requests to a model's API, in and out.
+//! The gateway of a run: requests to a model's API, in and out.
 //!
 //! Each request is let through by the run, as at a hook, goes out byte for byte, and its answer is read on its way back.
 //! It listens on loopback, for the processes of its run alone, and forwards to one server; no redirect is followed.

@@ -1,4 +1,4 @@
-//! Pure. What a path of the API asks for: an answer that is metered, something else that costs, or nothing that does.
+//! What a path of the API asks for: an answer that is metered, something else that costs, or nothing that does.
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Pure. Reads an answer as its bytes pass: what it used is known before the client has the last of it.
+//! Reads an answer as its bytes pass: what it used is known before the client has the last of it.
 
 use serde::Deserialize;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Pure. What a client reads where a request is not sent, or comes to nothing: what it shows and does not repeat.
+//! What a client reads where a request is not sent, or comes to nothing: what it shows and does not repeat.
 
 use serde_json::json;
 

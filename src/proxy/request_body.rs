@@ -1,4 +1,4 @@
-//! Pure. What a request's body asks for, and the one word that is added to it: that a streamed completion tell its usage.
+//! What a request's body asks for, and the one word that is added to it: that a streamed completion tell its usage.
 
 use memchr::memmem;
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! Owns what is told of a request, each once: whoever holds its ticket and goes away without a word tells by that, too.
+//! What is told of a request, each once: whoever holds its ticket and goes away without a word tells by that, too.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

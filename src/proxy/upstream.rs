@@ -1,4 +1,4 @@
-//! Owns the way to the server that is meant: its address, and the connections to it that are kept.
+//! The way to the server that is meant: its address, and the connections to it that are kept.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

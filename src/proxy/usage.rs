@@ -1,4 +1,4 @@
-//! Pure. What an answer says of itself: its id, the model that answered, and what it used.
+//! What an answer says of itself: its id, the model that answered, and what it used.
 
 use serde_json::Value;
 

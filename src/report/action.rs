@@ -1,4 +1,4 @@
-//! Pure. An entry of the audit as somebody reads it: who did what, when, at what cost, and why.
+//! An entry of the audit as somebody reads it: who did what, when, at what cost, and why.
 
 use serde_json::{Value, json};
 

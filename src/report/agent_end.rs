@@ -1,4 +1,4 @@
-//! Pure. What became of each agent of a fleet, and of what was shared out among them, by the run's own events.
+//! What became of each agent of a fleet, and of what was shared out among them, by the run's own events.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Pure. What an answer did, in words.
+//! What an answer did, in words.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Pure. Questions to people and their answers.
+//! Questions to people and their answers.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Pure. What attribution rules move of what is recorded, as a page and as JSON.
+//! What attribution rules move of what is recorded, as a page and as JSON.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Pure. For whom a report is, and what they may read in it: nothing that names anybody else.
+//! For whom a report is, and what they may read in it: nothing that names anybody else.
 
 use super::{BudgetReport, By};
 use crate::model::{Attribution, Dimension};

@@ -1,4 +1,4 @@
-//! Pure. A fleet while it runs: a bar for each agent, one for the whole, and what is left in the pool.
+//! A fleet while it runs: a bar for each agent, one for the whole, and what is left in the pool.
 
 use super::page::{Cell, Column, Table, Tone};
 use super::status::{left_cell, limit_tone, rate_cell, spent_cell, tally, tone, without_silent};

@@ -1,4 +1,4 @@
-//! Pure. Where budgets stand and where they are heading: spent, reserved, left, forecast.
+//! Where budgets stand and where they are heading: spent, reserved, left, forecast.
 
 use chrono_tz::Tz;
 use serde::ser::{Serialize, SerializeMap, Serializer};

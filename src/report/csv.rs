@@ -1,4 +1,4 @@
-//! Pure. Reports as CSV (RFC 4180, lines end with a line feed): exact figures, one line a row, no totals.
+//! Reports as CSV (RFC 4180, lines end with a line feed): exact figures, one line a row, no totals.
 
 use super::outputs;
 use super::summary::{Row, Summary};

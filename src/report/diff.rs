@@ -1,4 +1,4 @@
-//! Pure. What is about to change in a file, line by line.
+//! What is about to change in a file, line by line.
 
 /// Lines that stay, shown before and after those that change.
 const AROUND: usize = 2;

@@ -1,4 +1,4 @@
-//! Pure. What like runs took, and what another one would leave of each budget.
+//! What like runs took, and what another one would leave of each budget.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 

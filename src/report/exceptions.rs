@@ -1,4 +1,4 @@
-//! Pure. What passed or bent a rule, what would have cost less, and what people decided about it.
+//! What passed or bent a rule, what would have cost less, and what people decided about it.
 
 use chrono_tz::Tz;
 use serde::ser::{Serialize, SerializeMap, Serializer};

@@ -1,4 +1,4 @@
-//! Pure. The figures that all tables of spend share.
+//! The figures that all tables of spend share.
 //!
 //! They can be added up as they stand: down a column, at each level of an outline, and along a row, where `input`,
 //! `+cached`, `+written` and `+output` come to `tokens`.

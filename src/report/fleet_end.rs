@@ -1,4 +1,4 @@
-//! Pure. A fleet's end as a person reads it: its agents and their threads, teams, models, pools.
+//! A fleet's end as a person reads it: its agents and their threads, teams, models, pools.
 
 use std::collections::BTreeMap;
 

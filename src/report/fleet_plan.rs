@@ -1,4 +1,4 @@
-//! Pure. What a fleet is about to do: who starts when, on which model, with how much.
+//! What a fleet is about to do: who starts when, on which model, with how much.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 

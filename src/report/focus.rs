@@ -1,4 +1,4 @@
-//! Pure. Spend in the columns of FOCUS, the FinOps Open Cost and Usage Specification.
+//! Spend in the columns of FOCUS, the FinOps Open Cost and Usage Specification.
 //!
 //! The dataset is *Cost and Usage* of version 1.3 (<https://focus.finops.org/focus-specification/v1-3/>), with all its
 //! mandatory columns, as CSV. A row is one kind of tokens that one model answered in one day, for one attribution and class of work. What

@@ -1,4 +1,4 @@
-//! Pure. What must be said beside a sum: marks on its row, and a line below the table for each mark.
+//! What must be said beside a sum: marks on its row, and a line below the table for each mark.
 
 use super::page::{Cell, Item, Tone};
 use super::rounding::money_column;

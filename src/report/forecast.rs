@@ -1,4 +1,4 @@
-//! Pure. Where a budget is heading: its pace, and a forecast to its window's end.
+//! Where a budget is heading: its pace, and a forecast to its window's end.
 //!
 //! The forecast is what is spent plus the mean of a time that is long enough to be fair, for as long as the window lasts
 //! yet. That time is the last seven days, for what has changed lately goes on; of a window so long that seven days tell

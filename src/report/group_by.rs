@@ -1,4 +1,4 @@
-//! Pure. What a report has a row for.
+//! What a report has a row for.
 
 use std::cell::Cell;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Pure. What an import came to.
+//! What an import came to.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Pure. The JSON of reports: names and meanings are a contract.
+//! The JSON of reports: names and meanings are a contract.
 //!
 //! Counters are numbers, money is a decimal string in dollars with all its places, what is not known is null, times are
 //! RFC 3339 in UTC. Keys may be added, none is renamed.

@@ -1,4 +1,4 @@
-//! Pure. Pages as GitHub's Markdown, for CI summaries and documents.
+//! Pages as GitHub's Markdown, for CI summaries and documents.
 
 use super::page::{Align, Block, Cell, Page, Table, Tone};
 

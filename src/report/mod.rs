@@ -1,4 +1,4 @@
-//! Pure. Responses and events become summaries; JSON, CSV, FOCUS and Markdown.
+//! Responses and events become summaries; JSON, CSV, FOCUS and Markdown.
 //!
 //! A view ([`spend`], [`run`], [`budget`], [`approvals`]) turns what the ledger holds into a [`page::Page`] for
 //! people, which the terminal or [`markdown`] lays out, and into JSON and CSV for programs.

@@ -1,4 +1,4 @@
-//! Pure. What came of what was spent, as JSON and as cells of CSV: names and meanings are a contract.
+//! What came of what was spent, as JSON and as cells of CSV: names and meanings are a contract.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Pure. What a person reads, before the terminal or Markdown lays it out.
+//! What a person reads, before the terminal or Markdown lays it out.
 
 use super::text::printable;
 

@@ -1,4 +1,4 @@
-//! Pure. Where a budget over a ChatGPT plan's own limit stands, as far as a session file tells.
+//! Where a budget over a ChatGPT plan's own limit stands, as far as a session file tells.
 
 use chrono_tz::Tz;
 use serde::ser::{Serialize, SerializeMap, Serializer};

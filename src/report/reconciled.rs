@@ -1,4 +1,4 @@
-//! Pure. What OpenAI says was used, beside what was observed, as a page and as JSON.
+//! What OpenAI says was used, beside what was observed, as a page and as JSON.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 

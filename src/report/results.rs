@@ -1,4 +1,4 @@
-//! Pure. What came of what was spent, as a page.
+//! What came of what was spent, as a page.
 
 use std::collections::{BTreeMap, BTreeSet};
 

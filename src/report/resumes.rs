@@ -1,4 +1,4 @@
-//! Pure. Runs that a timer lets go on when their limit begins anew.
+//! Runs that a timer lets go on when their limit begins anew.
 
 use chrono_tz::Tz;
 use serde::ser::{Serialize, SerializeMap, Serializer};

@@ -1,4 +1,4 @@
-//! Pure. Rounding for columns that must still add up: the total is rounded, the parts share it.
+//! Rounding for columns that must still add up: the total is rounded, the parts share it.
 
 use crate::model::Money;
 

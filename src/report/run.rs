@@ -1,4 +1,4 @@
-//! Pure. The summary at the end of a run: who spent what on which model, what govern did and why, how to go on.
+//! The summary at the end of a run: who spent what on which model, what govern did and why, how to go on.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 

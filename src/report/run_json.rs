@@ -1,4 +1,4 @@
-//! Pure. `govern.run/1`: a run as JSON.
+//! `govern.run/1`: a run as JSON.
 
 use std::collections::BTreeMap;
 

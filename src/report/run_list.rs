@@ -1,4 +1,4 @@
-//! Pure. Runs as a list: when, what, how it ended, what it cost.
+//! Runs as a list: when, what, how it ended, what it cost.
 
 use chrono_tz::Tz;
 use serde::ser::{Serialize, SerializeMap, Serializer};

@@ -1,4 +1,4 @@
-//! Pure. What a run spent: a row for each thread and model, sub-agents below their root.
+//! What a run spent: a row for each thread and model, sub-agents below their root.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 

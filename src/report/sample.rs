@@ -1,4 +1,4 @@
-//! Pure. Responses, runs and events that the tests of this folder show.
+//! Responses, runs and events that the tests of this folder show.
 
 use chrono_tz::Tz;
 

@@ -1,4 +1,4 @@
-//! Pure. What govern's acts saved, as a page and as JSON.
+//! What govern's acts saved, as a page and as JSON.
 
 use chrono_tz::Tz;
 use serde::ser::{Serialize, SerializeMap, Serializer};

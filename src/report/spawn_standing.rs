@@ -1,4 +1,4 @@
-//! Pure. Where a limit on sub-agents stands: how many were started of how many, or how deep they stand.
+//! Where a limit on sub-agents stands: how many were started of how many, or how deep they stand.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 

@@ -1,4 +1,4 @@
-//! Pure. A report of spend as a page.
+//! A report of spend as a page.
 
 use super::By;
 use super::figures::Figures;

@@ -1,4 +1,4 @@
-//! Pure. What runs on this machine now: each run, its agents, what they spend and how long that lasts.
+//! What runs on this machine now: each run, its agents, what they spend and how long that lasts.
 
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::resumes::{self, ResumesAt};

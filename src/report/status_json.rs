@@ -1,4 +1,4 @@
-//! Pure. `govern.status/1`: what runs now as JSON.
+//! `govern.status/1`: what runs now as JSON.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 

@@ -1,4 +1,4 @@
-//! Pure. What is told of one run when all of it is: when its threads worked, and what its tools cost.
+//! What is told of one run when all of it is: when its threads worked, and what its tools cost.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Pure. Rows as an outline: what belongs together stands below a line of what it adds up to.
+//! Rows as an outline: what belongs together stands below a line of what it adds up to.
 
 use std::ops::Range;
 

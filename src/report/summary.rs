@@ -1,4 +1,4 @@
-//! Pure. Slices of spend summed by any list of dimensions.
+//! Slices of spend summed by any list of dimensions.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -1,4 +1,4 @@
-//! Pure. How single values read: names, durations, moments.
+//! How single values read: names, durations, moments.
 
 use std::time::Duration;
 

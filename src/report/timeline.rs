@@ -1,4 +1,4 @@
-//! Pure. What govern did in a run, and why: one line per thing, from the run's events.
+//! What govern did in a run, and why: one line per thing, from the run's events.
 
 mod shares;
 

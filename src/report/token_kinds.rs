@@ -1,4 +1,4 @@
-//! Pure. Kinds of tokens that add up: Codex counts cached and written input within its input, prices do not.
+//! Kinds of tokens that add up: Codex counts cached and written input within its input, prices do not.
 
 use crate::model::Tokens;
 

@@ -1,4 +1,4 @@
-//! Pure. What a policy would have done with history, as a page.
+//! What a policy would have done with history, as a page.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Pure. A trial as JSON: names and meanings are a contract.
+//! A trial as JSON: names and meanings are a contract.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 

@@ -1,4 +1,4 @@
-//! Pure. Whose the lines of a file are, and which of them a commit still has.
+//! Whose the lines of a file are, and which of them a commit still has.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Pure. Which branch is the default one, by the names of branches here and at the remote.
+//! Which branch is the default one, by the names of branches here and at the remote.
 
 use crate::model::CommitId;
 

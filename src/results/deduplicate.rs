@@ -1,4 +1,4 @@
-//! Pure. What of each commit is counted, where agents have done the same in several.
+//! What of each commit is counted, where agents have done the same in several.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Pure. The default branch: its commits by time, how others came to it, and what of it was taken back.
+//! The default branch: its commits by time, how others came to it, and what of it was taken back.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! Pure. Where commits came to lie on the default branch: themselves, by a merge, by another commit that does the same, or
+//! Where commits came to lie on the default branch: themselves, by a merge, by another commit that does the same, or
 //! with others in one.
 
 use std::cmp::Reverse;

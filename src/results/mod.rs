@@ -1,4 +1,4 @@
-//! Pure. What agents committed, and what became of it: read from what git and a work tree's own log say.
+//! What agents committed, and what became of it: read from what git and a work tree's own log say.
 //!
 //! [`reflog`] tells which commits were made, [`patch`] what each changes, [`trunk`] what lies on the default branch and since
 //! when, [`landed`] where a commit came to lie there, [`overlap`] what it has in common with others, [`blame`] which of its

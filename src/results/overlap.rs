@@ -1,4 +1,4 @@
-//! Pure. What two patches have in common, line by line: whether one lives on in the other, or was taken back by it.
+//! What two patches have in common, line by line: whether one lives on in the other, or was taken back by it.
 
 use std::collections::HashMap;
 

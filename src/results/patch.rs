@@ -1,4 +1,4 @@
-//! Pure. What `git log` tells with `process::git`'s format: heads of commits, and patches without context.
+//! What `git log` tells with `process::git`'s format: heads of commits, and patches without context.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,4 +1,4 @@
-//! Pure. Pull requests that commits belong to, as GitHub's API answers it.
+//! Pull requests that commits belong to, as GitHub's API answers it.
 
 use std::collections::BTreeSet;
 

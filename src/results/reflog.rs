@@ -1,4 +1,4 @@
-//! Pure. The log of a work tree's `HEAD`: what was checked out and committed there, in its order.
+//! The log of a work tree's `HEAD`: what was checked out and committed there, in its order.
 //!
 //! Git writes it itself, for every branch that is checked out in this work tree, and in no other one's.
 

@@ -1,4 +1,4 @@
-//! Pure. What came of one run, from what it committed and what became of that.
+//! What came of one run, from what it committed and what became of that.
 
 use std::collections::{BTreeMap, HashMap};
 

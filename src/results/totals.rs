@@ -1,4 +1,4 @@
-//! Pure. What came of runs, added up: a sum knows what is missing from it, and why.
+//! What came of runs, added up: a sum knows what is missing from it, and why.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Pure. What an agent did, as its session file tells it: commands with how they ended, and files that were changed.
+//! What an agent did, as its session file tells it: commands with how they ended, and files that were changed.
 //!
 //! Codex from about 0.150 writes an `item_completed` for each command and patch, also for those that a cell of code mode
 //! runs. Earlier ones write the call and its output; what came of it stands in the output's first lines. These lines are

@@ -1,4 +1,4 @@
-//! Pure. The two records that spend, where they stand byte for byte as Codex writes them: four times as fast as any JSON.
+//! The two records that spend, where they stand byte for byte as Codex writes them: four times as fast as any JSON.
 //!
 //! Nothing is passed over: what is not exactly as expected, to the line's end, is read as JSON.
 

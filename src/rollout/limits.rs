@@ -1,4 +1,4 @@
-//! Pure. What the provider says of the account: its plan, and how much of the plan's own limits is used.
+//! What the provider says of the account: its plan, and how much of the plan's own limits is used.
 
 use chrono::DateTime;
 

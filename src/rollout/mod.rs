@@ -1,4 +1,4 @@
-//! Pure. One line of a session file becomes one record.
+//! One line of a session file becomes one record.
 //!
 //! Codex promises no format, so nothing here is strict: unknown kinds are [`RecordKind::Other`],
 //! unknown fields are passed over, a field of an unexpected type counts as absent. What is

@@ -1,4 +1,4 @@
-//! Pure. What the name of a session file says.
+//! What the name of a session file says.
 
 use chrono::NaiveDateTime;
 use uuid::Uuid;

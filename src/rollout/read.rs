@@ -1,4 +1,4 @@
-//! Pure. Reads a line: by what its beginning says where that is enough, else by all that is in it.
+//! Reads a line: by what its beginning says where that is enough, else by all that is in it.
 
 use chrono::DateTime;
 

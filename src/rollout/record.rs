@@ -1,4 +1,4 @@
-//! Pure. What a line means to govern.
+//! What a line means to govern.
 
 use super::limits::Limits;
 use crate::model::{CommitId, ModelId, ThreadId, Timestamp, Tokens};

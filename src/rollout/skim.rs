@@ -1,4 +1,4 @@
-//! Pure. Lines whose head says all that matters, so that their body need not be read.
+//! Lines whose head says all that matters, so that their body need not be read.
 //!
 //! Most bytes of a session file are prompts, answers, reasoning, the output of tools and whole world states. What
 //! they are stands in the first two hundred bytes, in an order that Codex has kept in all versions. A line that does not

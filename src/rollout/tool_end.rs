@@ -1,4 +1,4 @@
-//! Pure. A tool that ran, as Codex from about 0.150 on records it: by the id with which it has asked its hooks.
+//! A tool that ran, as Codex from about 0.150 on records it: by the id with which it has asked its hooks.
 //!
 //! Codex writes an `item_completed` for each command, patch, call of an MCP server and sub-agent that was let run, also for
 //! those that a cell of code mode has called, and none for what a hook refused or what never came to run. The item's id is

@@ -1,4 +1,4 @@
-//! Pure. What a turn did, as its session file tells it, for whoever wants to know what kind of work it was.
+//! What a turn did, as its session file tells it, for whoever wants to know what kind of work it was.
 //!
 //! Read apart from [`super::read`], and quickly: of a line only the beginning is looked at, and of a command's only the
 //! command. Codex from about 0.150 tells of each command and patch in an `item_completed`, also of those that a cell of code

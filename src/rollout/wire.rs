@@ -1,4 +1,4 @@
-//! Pure. The JSON as Codex writes it: borrowed, and only what is of use.
+//! The JSON as Codex writes it: borrowed, and only what is of use.
 //!
 //! The order of keys differs between versions, so one flat [`Payload`] takes what it knows of
 //! any kind. Every field may have any type: an unexpected one reads as absent and never spoils

@@ -1,4 +1,4 @@
-//! Pure. Parts of the shell that run words, or take words for names of variables.
+//! Parts of the shell that run words, or take words for names of variables.
 
 use super::options::values_of;
 use super::program::Program;

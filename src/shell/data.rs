@@ -1,4 +1,4 @@
-//! Pure. Programs that take their arguments as data, and those of their options whose value is a command.
+//! Programs that take their arguments as data, and those of their options whose value is a command.
 //!
 //! This is a list of what is understood: a program that is not on it, and on no other, may run what its words name.
 

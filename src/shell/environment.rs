@@ -1,4 +1,4 @@
-//! Pure. What setting a variable does to the commands that see it.
+//! What setting a variable does to the commands that see it.
 
 use super::tasks::{Finding, For, Tasks, is_stdin};
 use super::unknown::{carried_text, is_plain, told_to_run};

@@ -1,4 +1,4 @@
-//! Pure. A word of a script as the command will see it, as far as that is known before the script runs.
+//! A word of a script as the command will see it, as far as that is known before the script runs.
 
 use tree_sitter::Node;
 

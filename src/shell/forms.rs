@@ -1,4 +1,4 @@
-//! Pure. All ways to write a command: as it stands, by the program's name alone, and without what stands before a
+//! All ways to write a command: as it stands, by the program's name alone, and without what stands before a
 //! subcommand.
 
 use std::collections::BTreeSet;

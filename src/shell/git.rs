@@ -1,4 +1,4 @@
-//! Pure. What git runs besides itself: its settings and some of its subcommands name commands.
+//! What git runs besides itself: its settings and some of its subcommands name commands.
 
 use super::environment::odd_set_by;
 use super::forms::starts;

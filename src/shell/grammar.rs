@@ -1,4 +1,4 @@
-//! Pure. The text of a script by a grammar of bash, and other ways to read that text.
+//! The text of a script by a grammar of bash, and other ways to read that text.
 
 use tree_sitter::{Node, Parser, Tree};
 

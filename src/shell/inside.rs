@@ -1,4 +1,4 @@
-//! Pure. Where the command of a launcher begins that has subcommands and options of its own: `docker exec`, `npx`, `ssh`.
+//! Where the command of a launcher begins that has subcommands and options of its own: `docker exec`, `npx`, `ssh`.
 
 use super::options::{self, Options};
 use super::word::Word;

@@ -1,4 +1,4 @@
-//! Pure. Shells and interpreters: where their program stands, and what it may do.
+//! Shells and interpreters: where their program stands, and what it may do.
 
 use super::grammar::as_posix;
 use super::language::Language;

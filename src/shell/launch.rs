@@ -1,4 +1,4 @@
-//! Pure. Programs that start a command: launchers, `env`, and with what they read or find: `xargs`, `parallel`, `find`.
+//! Programs that start a command: launchers, `env`, and with what they read or find: `xargs`, `parallel`, `find`.
 
 use super::environment::{assignment, odd_set_by, set_by};
 use super::options::{self, Options};

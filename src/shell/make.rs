@@ -1,4 +1,4 @@
-//! Pure. What `make` is told on its command line: rules, and settings that are commands.
+//! What `make` is told on its command line: rules, and settings that are commands.
 
 use super::options::values_of;
 use super::tasks::{Stdin, Tasks, is_stdin};

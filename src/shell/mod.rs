@@ -1,4 +1,4 @@
-//! Pure. What a shell command would run, as far as that can be known without running it.
+//! What a shell command would run, as far as that can be known without running it.
 //!
 //! The text is read by a grammar of bash ([`syntax`]). Every simple command in it is found, wherever it stands, its
 //! quotes taken away ([`word`]), and followed into what it starts itself ([`program`]): `bash -lc '…'`, `sudo`, `xargs`.

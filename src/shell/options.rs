@@ -1,4 +1,4 @@
-//! Pure. Options of programs: which take the next word with them.
+//! Options of programs: which take the next word with them.
 
 use super::word::Word;
 

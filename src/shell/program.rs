@@ -1,4 +1,4 @@
-//! Pure. What is known of programs: what they do with their words, as far as it matters to what is run.
+//! What is known of programs: what they do with their words, as far as it matters to what is run.
 
 use super::data;
 use super::language::Language;

@@ -1,4 +1,4 @@
-//! Pure. A command line read quickly: its simple commands by words, where they write, and what a here-document feeds them.
+//! A command line read quickly: its simple commands by words, where they write, and what a here-document feeds them.
 //!
 //! For those who count what was run, at a million command lines in seconds. What is to be kept from running is read by
 //! [`super::Reading`], which overlooks nothing and takes fifty times as long.

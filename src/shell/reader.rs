@@ -1,4 +1,4 @@
-//! Pure. Reads a command line, within bounds: does one task after the other, and keeps what was found.
+//! Reads a command line, within bounds: does one task after the other, and keeps what was found.
 
 use std::collections::HashSet;
 

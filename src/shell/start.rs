@@ -1,4 +1,4 @@
-//! Pure. From one command to those that it starts.
+//! From one command to those that it starts.
 
 use super::builtins::built_in;
 use super::git::git;

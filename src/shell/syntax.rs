@@ -1,4 +1,4 @@
-//! Pure. Walks through a script: its simple commands, in the order in which they stand, and what it sets and counts.
+//! Walks through a script: its simple commands, in the order in which they stand, and what it sets and counts.
 
 use tree_sitter::Node;
 

@@ -1,4 +1,4 @@
-//! Pure. What a part of a command line comes to: commands and scripts that are still to be read, and what is found out.
+//! What a part of a command line comes to: commands and scripts that are still to be read, and what is found out.
 
 use super::word::Word;
 

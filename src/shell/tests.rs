@@ -1,4 +1,4 @@
-//! Pure. What is read out of programs in other languages, and of words with variables.
+//! What is read out of programs in other languages, and of words with variables.
 
 use super::*;
 

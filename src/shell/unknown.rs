@@ -1,4 +1,4 @@
-//! Pure. Programs of which nothing is known, and those whose words are data.
+//! Programs of which nothing is known, and those whose words are data.
 //!
 //! What a program that is not known makes of its words nobody can say. It is taken to run a command where its words
 //! name one, and to run code where they hold some: text that is more than words, numbers and paths.

@@ -1,4 +1,4 @@
-//! Pure. What a script's variables hold, where that is certain: one text, set before it is used and by nothing else.
+//! What a script's variables hold, where that is certain: one text, set before it is used and by nothing else.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! Pure. Looks through a script for all that sets a variable.
+//! Looks through a script for all that sets a variable.
 
 use tree_sitter::Node;
 

@@ -1,4 +1,4 @@
-//! Pure. A word of a command as far as it is known before the shell has expanded it.
+//! A word of a command as far as it is known before the shell has expanded it.
 
 /// A part of a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Owns the session files: their bytes as whole lines, each once, however they were written.
+//! The session files: their bytes as whole lines, each once, however they were written.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};

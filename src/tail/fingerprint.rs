@@ -1,4 +1,4 @@
-//! Owns the session files: what the part of a file that was read is known by, so that another process can read on.
+//! The session files: what the part of a file that was read is known by, so that another process can read on.
 
 use std::fs::File;
 use std::io;

@@ -1,4 +1,4 @@
-//! Owns the question whether session files can grow: the free space of the disk they lie on.
+//! The question whether session files can grow: the free space of the disk they lie on.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Owns the session files: where they are.
+//! The session files: where they are.
 
 use std::collections::HashSet;
 use std::ffi::OsString;

@@ -1,4 +1,4 @@
-//! Owns Codex's login file: who pays, and nothing else of it.
+//! Codex's login file: who pays, and nothing else of it.
 
 use std::io::Read;
 use std::path::Path;

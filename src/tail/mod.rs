@@ -1,4 +1,4 @@
-//! Owns the session files: where they are, when they change, whether they can grow, and their bytes as whole lines.
+//! The session files: where they are, when they change, whether they can grow, and their bytes as whole lines.
 
 pub mod cursor;
 pub mod fingerprint;

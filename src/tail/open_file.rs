@@ -1,4 +1,4 @@
-//! Owns the session files: one that is held open, so that whatever becomes of its name, what is written to it is read.
+//! The session files: one that is held open, so that whatever becomes of its name, what is written to it is read.
 
 use std::fs::{self, Metadata};
 use std::io;

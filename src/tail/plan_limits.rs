@@ -1,4 +1,4 @@
-//! Owns the session files: what the newest of them say of a ChatGPT plan's own limits.
+//! The session files: what the newest of them say of a ChatGPT plan's own limits.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Owns the session files: what one tells before it is followed: whose it is, how old, of which family.
+//! The session files: what one tells before it is followed: whose it is, how old, of which family.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Owns Codex's configuration files: read, never written here.
+//! Codex's configuration files: read, never written here.
 
 use std::io::Read;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Owns the session files: says when one changes, without asking again and again.
+//! The session files: says when one changes, without asking again and again.
 //!
 //! Watched are folders, never a whole tree: `sessions`, the folders of its years, months
 //! and days (a resumed session goes on in its old folder) and the archive. Where there are no

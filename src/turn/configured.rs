@@ -1,4 +1,4 @@
-//! Owns what is read of a Codex's configuration: for a thread of which no session file tells, and before anything tells.
+//! What is read of a Codex's configuration: for a thread of which no session file tells, and before anything tells.
 
 use std::ffi::OsString;
 use std::path::Path;

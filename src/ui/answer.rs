@@ -1,4 +1,4 @@
-//! Pure. The question at the prompt, and what may be answered.
+//! The question at the prompt, and what may be answered.
 
 use std::time::Duration;
 

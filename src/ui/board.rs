@@ -1,4 +1,4 @@
-//! Owns lines at the bottom of a terminal that are drawn again in place, below whatever else is said.
+//! Lines at the bottom of a terminal that are drawn again in place, below whatever else is said.
 
 use std::io::IsTerminal;
 

@@ -1,4 +1,4 @@
-//! Owns a watch over govern's own terminal: whether others have written to it.
+//! A watch over govern's own terminal: whether others have written to it.
 
 use std::io::{self, stderr, stdin, stdout};
 use std::os::fd::{AsFd, OwnedFd};

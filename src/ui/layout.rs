@@ -1,4 +1,4 @@
-//! Pure. Lays pages out in columns of the screen.
+//! Lays pages out in columns of the screen.
 
 use comfy_table::{Attribute, Cell as Drawn, CellAlignment, Color, ContentArrangement, Table as Drawing};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};

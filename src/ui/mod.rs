@@ -1,4 +1,4 @@
-//! Owns the terminal: tables, colour, prompts.
+//! The terminal: tables, colour, prompts.
 
 pub mod answer;
 pub mod board;

@@ -1,4 +1,4 @@
-//! Owns standard error while an agent runs: `govern: …`, one whole line at a time.
+//! Standard error while an agent runs: `govern: …`, one whole line at a time.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! Pure. How every page looks at 80 and at 120 columns, as Markdown and as JSON.
+//! How every page looks at 80 and at 120 columns, as Markdown and as JSON.
 
 use unicode_width::UnicodeWidthStr;
 

@@ -1,4 +1,4 @@
-//! Owns a bar on standard error, where that is a terminal.
+//! A bar on standard error, where that is a terminal.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Owns the person at the terminal: one question, answered there or taken back.
+//! The person at the terminal: one question, answered there or taken back.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};

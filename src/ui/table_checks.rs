@@ -1,4 +1,4 @@
-//! Pure. What holds of every table on every screen; the tests of pages ask it.
+//! What holds of every table on every screen; the tests of pages ask it.
 
 use unicode_width::UnicodeWidthStr;
 

@@ -1,4 +1,4 @@
-//! Pure. The records of one session file become responses, each counted once.
+//! The records of one session file become responses, each counted once.
 //!
 //! # The accounting rule
 //!

@@ -1,4 +1,4 @@
-//! Pure. Records and what hooks tell become responses, counted once each, with their price.
+//! Records and what hooks tell become responses, counted once each, with their price.
 
 pub mod meter;
 pub mod pairing;

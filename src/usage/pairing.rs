@@ -1,4 +1,4 @@
-//! Pure. Two sources tell of a thread's responses, and each response counts once.
+//! Two sources tell of a thread's responses, and each response counts once.
 //!
 //! One source is the thread's session file, read by the [`super::meter`]. The other is Codex itself: after each request
 //! it calls a hook, `PostModelRequest`, with what the request used (seen with 0.166 to 0.171; undocumented). Threads

@@ -1,4 +1,4 @@
-//! Pure. What an agent did becomes what it has to show: its threads' deeds, and looks at its work tree.
+//! What an agent did becomes what it has to show: its threads' deeds, and looks at its work tree.
 
 mod test_command;
 

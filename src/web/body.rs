@@ -1,4 +1,4 @@
-//! Owns the bodies of answers: a text, or events for as long as somebody listens.
+//! The bodies of answers: a text, or events for as long as somebody listens.
 
 use std::convert::Infallible;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! Owns the key of a page, and who has shown it.
+//! The key of a page, and who has shown it.
 
 use std::collections::VecDeque;
 use std::fs::File;

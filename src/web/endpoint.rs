@@ -1,4 +1,4 @@
-//! Owns the place where is listened: an address, or a socket in the file system whose file goes with it.
+//! The place where is listened: an address, or a socket in the file system whose file goes with it.
 
 use std::io;
 use std::net::SocketAddr;

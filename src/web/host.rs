@@ -1,4 +1,4 @@
-//! Owns the answer to whether a request was meant for this listener: a page elsewhere can have its name made to lead here.
+//! The answer to whether a request was meant for this listener: a page elsewhere can have its name made to lead here.
 
 use std::net::{IpAddr, SocketAddr};
 

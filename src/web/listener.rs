@@ -1,4 +1,4 @@
-//! Owns the connections of a listener: each has a few seconds, and none holds up another.
+//! The connections of a listener: each has a few seconds, and none holds up another.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Owns the listener: what a browser or a scraper asks over HTTP.
+//! The listener: what a browser or a scraper asks over HTTP.
 
 pub mod body;
 pub mod doors;

@@ -1,4 +1,4 @@
-//! Pure. From what a turn did to its class.
+//! From what a turn did to its class.
 
 use super::evidence::Evidence;
 use crate::model::WorkClass;

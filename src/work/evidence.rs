@@ -1,4 +1,4 @@
-//! Pure. What the tools of one turn did, counted.
+//! What the tools of one turn did, counted.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Pure. The responses of a turn that goes on, and the class that they were told as.
+//! The responses of a turn that goes on, and the class that they were told as.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Pure. The class of a response, by what the tools of its turn did.
+//! The class of a response, by what the tools of its turn did.
 //!
 //! The first answer of a turn pays for the whole context, and nearly always reads. So not the answer has a class, but its
 //! turn: reading, searching, planning and answers without tools take the class of their turn's deed. What is known of

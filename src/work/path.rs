@@ -1,4 +1,4 @@
-//! Pure. What a file is, by its name and the folders that it lies in.
+//! What a file is, by its name and the folders that it lies in.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Pure. What programs that write files write: stream editors, one-liners, copies, patches in here-documents.
+//! What programs that write files write: stream editors, one-liners, copies, patches in here-documents.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Pure. The table: what programs do, and what files are. All that is known of either stands here, and what a policy adds.
+//! The table: what programs do, and what files are. All that is known of either stands here, and what a policy adds.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;

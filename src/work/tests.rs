@@ -1,4 +1,4 @@
-//! Pure. Turns by what they did, and the class that this is.
+//! Turns by what they did, and the class that this is.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Pure. Follows a thread from turn to turn: which class the turn has by now.
+//! Follows a thread from turn to turn: which class the turn has by now.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Owns the timers that let runs go on: a unit of the user's own systemd, or a line in the user's crontab. What they say is made
+//! The timers that let runs go on: a unit of the user's own systemd, or a line in the user's crontab. What they say is made
 //! here as text, which is shown before anything is written.
 
 use std::ffi::OsStr;

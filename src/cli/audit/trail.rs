@@ -1,4 +1,4 @@
-//! Owns the trail that `govern audit` prints: every action, one by one, as the chains have them.
+//! The trail that `govern audit` prints: every action, one by one, as the chains have them.
 
 use std::io::{self, BufWriter, Write};
 

@@ -1,4 +1,4 @@
-//! Owns a small Responses API on loopback, which the demonstration's agent asks: it never says that the work is done.
+//! A small Responses API on loopback, which the demonstration's agent asks: it never says that the work is done.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

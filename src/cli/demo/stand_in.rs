@@ -1,4 +1,4 @@
-//! Owns a stand-in for Codex, for the demonstration alone: it asks the server, runs the tools, and writes the session file that
+//! A stand-in for Codex, for the demonstration alone: it asks the server, runs the tools, and writes the session file that
 //! the real one would write.
 
 use std::ffi::OsStr;

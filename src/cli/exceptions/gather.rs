@@ -1,4 +1,4 @@
-//! Owns what the list of exceptions is made of: what is recorded, what is out of the ordinary, and what would have cost less.
+//! What the list of exceptions is made of: what is recorded, what is out of the ordinary, and what would have cost less.
 
 use std::collections::HashMap;
 

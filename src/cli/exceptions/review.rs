@@ -1,4 +1,4 @@
-//! Owns `govern exceptions review`: the open ones at a terminal, one after the other.
+//! `govern exceptions review`: the open ones at a terminal, one after the other.
 
 use std::io::{BufRead, IsTerminal, Write};
 

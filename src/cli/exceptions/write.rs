@@ -1,4 +1,4 @@
-//! Owns `govern exceptions write`: a change to the policy by which an exception would have been none, shown before it is made.
+//! `govern exceptions write`: a change to the policy by which an exception would have been none, shown before it is made.
 
 use std::io::{IsTerminal, Write};
 use std::ops::Range;

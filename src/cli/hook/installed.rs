@@ -1,4 +1,4 @@
-//! Owns `govern hook --installed`: what a Codex calls that nobody started under govern. Below a live run it asks that
+//! `govern hook --installed`: what a Codex calls that nobody started under govern. Below a live run it asks that
 //! run's supervisor; else it reads, judges, records and answers alone.
 
 use std::ffi::OsString;

@@ -1,4 +1,4 @@
-//! Owns the question to each Codex in `PATH`: which of govern's hooks it would run here. What a file says is what was
+//! The question to each Codex in `PATH`: which of govern's hooks it would run here. What a file says is what was
 //! written; only Codex knows which files it reads, what it trusts, and what turns hooks off.
 
 use std::ffi::OsStr;

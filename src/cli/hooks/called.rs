@@ -1,4 +1,4 @@
-//! Owns a look at the program that installed hooks call: whether it is this govern, and who may put another in its place.
+//! A look at the program that installed hooks call: whether it is this govern, and who may put another in its place.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Owns a configuration file of Codex's: read, and replaced as a whole.
+//! A configuration file of Codex's: read, and replaced as a whole.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};

@@ -1,4 +1,4 @@
-//! Owns `govern hooks status`: what is installed where, and what it holds.
+//! `govern hooks status`: what is installed where, and what it holds.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Owns the file that node_exporter's textfile collector reads.
+//! The file that node_exporter's textfile collector reads.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write};

@@ -1,4 +1,4 @@
-//! Owns the gathering of figures: from the ledger, from what runs, from the policy that applies here.
+//! The gathering of figures: from the ledger, from what runs, from the policy that applies here.
 
 use std::collections::BTreeMap;
 use std::path::Path;

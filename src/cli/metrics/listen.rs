@@ -1,4 +1,4 @@
-//! Owns the answers to scrapes: made once for all who ask at the same time.
+//! The answers to scrapes: made once for all who ask at the same time.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Owns the push of figures to a Pushgateway, for machines that are gone before anybody can scrape them.
+//! The push of figures to a Pushgateway, for machines that are gone before anybody can scrape them.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Owns the gathering of what can be seen of an account: from the ledger, from each live run, from the policy.
+//! The gathering of what can be seen of an account: from the ledger, from each live run, from the policy.
 
 use std::collections::BTreeMap;
 use std::path::Path;

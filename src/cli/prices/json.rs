@@ -1,4 +1,4 @@
-//! Pure. Prices as JSON: `govern.prices/1`.
+//! Prices as JSON: `govern.prices/1`.
 
 use serde_json::{Value, json};
 

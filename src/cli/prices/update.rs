@@ -1,4 +1,4 @@
-//! Owns `govern prices update FILE`: a newer price list, without a newer govern and without a network.
+//! `govern prices update FILE`: a newer price list, without a newer govern and without a network.
 
 use std::fs;
 use std::io::Write;

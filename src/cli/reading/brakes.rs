@@ -1,4 +1,4 @@
-//! Owns nothing: how a paused run is shown, and which runs the brake is meant for.
+//! How a paused run is shown, and which runs the brake is meant for.
 
 use super::*;
 use crate::cli::brake::{self, BrakeArgs};

@@ -1,4 +1,4 @@
-//! Owns nothing: how `govern budget` answers.
+//! How `govern budget` answers.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Owns nothing: reports as one file, over a ledger of two clients.
+//! Reports as one file, over a ledger of two clients.
 
 use super::*;
 use crate::model::event::Decision;

@@ -1,4 +1,4 @@
-//! Owns nothing: what the trail of the audit and the list of runs show.
+//! What the trail of the audit and the list of runs show.
 
 use super::*;
 use crate::cli::runs::{self, RunsArgs};

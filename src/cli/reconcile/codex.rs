@@ -1,4 +1,4 @@
-//! Owns the question to the Codex in `PATH`: what its account's server says that threads used.
+//! The question to the Codex in `PATH`: what its account's server says that threads used.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;

@@ -1,4 +1,4 @@
-//! Owns the question to OpenAI's API: what an organisation was charged, by day of UTC.
+//! The question to OpenAI's API: what an organisation was charged, by day of UTC.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

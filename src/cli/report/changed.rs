@@ -1,4 +1,4 @@
-//! Owns what changed since the time before: from the last answers of both.
+//! What changed since the time before: from the last answers of both.
 
 use chrono::TimeDelta;
 

@@ -1,4 +1,4 @@
-//! Owns what `--format html` is made of: a report of a time, for everybody or for one, and the story of a run.
+//! What `--format html` is made of: a report of a time, for everybody or for one, and the story of a run.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Write;

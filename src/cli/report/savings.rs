@@ -1,4 +1,4 @@
-//! Owns what savings are made of: the chains of the runs in which govern did something, and what like runs took.
+//! What savings are made of: the chains of the runs in which govern did something, and what like runs took.
 
 use std::collections::{HashMap, HashSet};
 

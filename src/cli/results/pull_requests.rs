@@ -1,4 +1,4 @@
-//! Owns the questions to GitHub's API: which pull requests commits belong to. Only read, and only when it was asked for.
+//! The questions to GitHub's API: which pull requests commits belong to. Only read, and only when it was asked for.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Owns the logs of work trees, where runs and sessions have recorded nothing: what they tell by the time.
+//! The logs of work trees, where runs and sessions have recorded nothing: what they tell by the time.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Owns what git tells of a repository's commits: where they came to lie on its default branch, and which of their lines stand.
+//! What git tells of a repository's commits: where they came to lie on its default branch, and which of their lines stand.
 
 use std::collections::{HashMap, HashSet};
 use std::io;

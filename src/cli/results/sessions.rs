@@ -1,4 +1,4 @@
-//! Owns the sessions that no run governed, as imported history has them: their files, their families, and where each began.
+//! The sessions that no run governed, as imported history has them: their files, their families, and where each began.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;

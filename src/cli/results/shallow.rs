@@ -1,4 +1,4 @@
-//! Owns where a repository's history is cut off: git takes a commit there for the first one, with all lines that there are.
+//! Where a repository's history is cut off: git takes a commit there for the first one, with all lines that there are.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;

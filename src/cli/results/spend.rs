@@ -1,4 +1,4 @@
-//! Owns what agents spent, and in which rows of a report it stands.
+//! What agents spent, and in which rows of a report it stands.
 
 use std::collections::BTreeMap;
 

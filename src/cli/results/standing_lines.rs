@@ -1,4 +1,4 @@
-//! Owns the count of lines that stand: what is known from before, and what git is asked for.
+//! The count of lines that stand: what is known from before, and what git is asked for.
 
 use std::collections::{HashMap, HashSet};
 use std::io;

@@ -1,4 +1,4 @@
-//! Owns what session files tell of an agent's tests and patches.
+//! What session files tell of an agent's tests and patches.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};

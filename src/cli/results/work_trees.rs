@@ -1,4 +1,4 @@
-//! Owns the work trees of runs as they were recorded, and the question whose a commit is where several had one tree.
+//! The work trees of runs as they were recorded, and the question whose a commit is where several had one tree.
 
 use std::collections::{BTreeMap, BTreeSet};
 

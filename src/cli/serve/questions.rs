@@ -1,4 +1,4 @@
-//! Owns questions on the page: a token is shown to the run that waits, and the answer is taken to it.
+//! Questions on the page: a token is shown to the run that waits, and the answer is taken to it.
 
 use crate::cli::here;
 use crate::error::Result;

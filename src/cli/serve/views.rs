@@ -1,4 +1,4 @@
-//! Owns the looks that the page takes: at the ledger, at what runs, at the policy that applies here.
+//! The looks that the page takes: at the ledger, at what runs, at the policy that applies here.
 
 use chrono_tz::Tz;
 

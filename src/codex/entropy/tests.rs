@@ -1,4 +1,4 @@
-//! Pure. What is taken for a key and what is not, each by name; and how often chance gets past.
+//! What is taken for a key and what is not, each by name; and how often chance gets past.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;

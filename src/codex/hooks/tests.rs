@@ -1,4 +1,4 @@
-//! Pure. Hooks as they stand in a command line, and what no flag of the user can do to them.
+//! Hooks as they stand in a command line, and what no flag of the user can do to them.
 
 use super::*;
 

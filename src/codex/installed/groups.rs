@@ -1,4 +1,4 @@
-//! Pure. The tables of hooks in a file of Codex's: groups of an event, one by one, and what is trusted of them.
+//! The tables of hooks in a file of Codex's: groups of an event, one by one, and what is trusted of them.
 
 use toml_edit::{Array, ArrayOfTables, InlineTable, Item, Key, Table, TableLike, Value};
 

@@ -1,4 +1,4 @@
-//! Pure. Line ends and a byte order mark, kept while a text is edited by what knows neither.
+//! Line ends and a byte order mark, kept while a text is edited by what knows neither.
 
 /// What some editors put before a text.
 const BYTE_ORDER_MARK: char = '\u{feff}';

@@ -1,4 +1,4 @@
-//! Pure. `features.hooks = true` in the machine's file: without it a user's configuration, or a client of an app server for
+//! `features.hooks = true` in the machine's file: without it a user's configuration, or a client of an app server for
 //! one thread, turns managed hooks off as well; with it nobody does (0.169, 0.171).
 
 use toml_edit::{DocumentMut, Item, Table, TableLike, Value};

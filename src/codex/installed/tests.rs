@@ -1,4 +1,4 @@
-//! Pure. What is put into a file is found there again, and taken out of it without a trace.
+//! What is put into a file is found there again, and taken out of it without a trace.
 
 use super::*;
 

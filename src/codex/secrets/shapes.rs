@@ -1,4 +1,4 @@
-//! Pure. Keys that are told by their shape, as data: who gives them, what stands in each of them, and the pattern.
+//! Keys that are told by their shape, as data: who gives them, what stands in each of them, and the pattern.
 //!
 //! The shapes are those that the givers document, and public scanners list (checked on 2026-11-30). A shape's `holds` are what a text
 //! must hold before its pattern is compiled at all: most texts hold none.

@@ -1,4 +1,4 @@
-//! Pure. What it saved to go on with a thread: its context was read from the model's cache once more.
+//! What it saved to go on with a thread: its context was read from the model's cache once more.
 
 use std::collections::BTreeMap;
 

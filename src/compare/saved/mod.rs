@@ -1,4 +1,4 @@
-//! Pure. What govern's acts saved, as far as it can be argued from what is recorded: a range, or why it is not known.
+//! What govern's acts saved, as far as it can be argued from what is recorded: a range, or why it is not known.
 
 mod cache;
 mod route;

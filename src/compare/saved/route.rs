@@ -1,4 +1,4 @@
-//! Pure. What a cheaper model saved: the same tokens at the price of the model before.
+//! What a cheaper model saved: the same tokens at the price of the model before.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Pure. What a stop saved: what like runs went on to spend from there.
+//! What a stop saved: what like runs went on to spend from there.
 
 use crate::model::event::{Answer, EventKind};
 use crate::model::{AgentName, Event, Family, Money, ThreadId, Verb};

@@ -1,4 +1,4 @@
-//! Pure. One budget for one thing in one window, as this run sees it.
+//! One budget for one thing in one window, as this run sees it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Pure. A budget is divided among the agents of a run, before any of them starts.
+//! A budget is divided among the agents of a run, before any of them starts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Pure. What was spent, and what is about to be, against each budget it falls under.
+//! What was spent, and what is about to be, against each budget it falls under.
 
 use std::sync::Arc;
 

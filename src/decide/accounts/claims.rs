@@ -1,4 +1,4 @@
-//! Pure. What of each account is spoken for: claimed by other runs, promised to peers, and about to be spent.
+//! What of each account is spoken for: claimed by other runs, promised to peers, and about to be spent.
 
 use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::{Agent, Agents, Begins};

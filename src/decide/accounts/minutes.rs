@@ -1,4 +1,4 @@
-//! Pure. Budgets in minutes: time passes by itself, and is counted when they are judged.
+//! Budgets in minutes: time passes by itself, and is counted when they are judged.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Pure. What budgets count in this run: spent, promised, and about to be spent. Whose the spend is, it only looks at.
+//! What budgets count in this run: spent, promised, and about to be spent. Whose the spend is, it only looks at.
 
 pub mod account;
 pub mod allot;

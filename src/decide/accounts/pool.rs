@@ -1,4 +1,4 @@
-//! Pure. A budget divided among the agents of a run: what each was allotted, and the pool that nobody was.
+//! A budget divided among the agents of a run: what each was allotted, and the pool that nobody was.
 //!
 //! At every moment what was there when the run began, and what was lifted since, is: spent by the run's agents, or
 //! allotted to one and not spent, or in the pool, or spoken for by others who spend from the same budget.

@@ -1,4 +1,4 @@
-//! Pure. What a request is likely to add, before it is made.
+//! What a request is likely to add, before it is made.
 //!
 //! A thread is taken to go on as dear as it was: its next request costs what its dearest recent response did. One that
 //! was never answered is taken to be as dear as the dearest of its agent's others; where the agent was never answered, a

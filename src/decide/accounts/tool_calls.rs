@@ -1,4 +1,4 @@
-//! Pure. Budgets in tool calls: counted when a tool is let run or refused, judged while it waits.
+//! Budgets in tool calls: counted when a tool is let run or refused, judged while it waits.
 
 use crate::model::{Dimension, ThreadId, Unit};
 use crate::policy::rule::Budget;

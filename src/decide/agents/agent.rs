@@ -1,4 +1,4 @@
-//! Pure. One agent as the governor sees it: its threads, its treatment, its active time.
+//! One agent as the governor sees it: its threads, its treatment, its active time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

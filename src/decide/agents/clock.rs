@@ -1,4 +1,4 @@
-//! Pure. How long an agent has worked.
+//! How long an agent has worked.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Pure. How an agent stands at its gate: whether it asks there first, what is held, and what a stop has to wait for.
+//! How an agent stands at its gate: whether it asks there first, what is held, and what a stop has to wait for.
 
 use std::collections::BTreeSet;
 

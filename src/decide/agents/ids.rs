@@ -1,4 +1,4 @@
-//! Pure. What agents are told apart by.
+//! What agents are told apart by.
 
 /// One agent of a run. `Agents` alone makes it, of a name at the door; nobody joins a run later, and nobody leaves it.
 /// In the order of names.

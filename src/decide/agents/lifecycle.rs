@@ -1,4 +1,4 @@
-//! Pure. An agent's treatment as a table: state × happening → next state and orders.
+//! An agent's treatment as a table: state × happening → next state and orders.
 
 /// How an agent stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Pure. The agents of a run: all that there are, by their ids.
+//! The agents of a run: all that there are, by their ids.
 
 mod agent;
 mod clock;

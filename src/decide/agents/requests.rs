@@ -1,4 +1,4 @@
-//! Pure. What an agent asks: what is under way, what its next request is likely to be, and what was perhaps served and
+//! What an agent asks: what is under way, what its next request is likely to be, and what was perhaps served and
 //! nobody tells of.
 
 use crate::decide::message::Phase;

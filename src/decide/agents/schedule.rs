@@ -1,4 +1,4 @@
-//! Pure. Which agents start when: needs first, then what matters more, never more at once than may be.
+//! Which agents start when: needs first, then what matters more, never more at once than may be.
 
 use std::cmp::Reverse;
 use std::num::NonZeroUsize;

@@ -1,4 +1,4 @@
-//! Pure. One thread of an agent as the governor sees it: a Codex session, between its requests.
+//! One thread of an agent as the governor sees it: a Codex session, between its requests.
 
 use std::collections::{BTreeSet, VecDeque};
 

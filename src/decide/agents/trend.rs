@@ -1,4 +1,4 @@
-//! Pure. How fast an agent spends, and how its requests grow, as its responses tell.
+//! How fast an agent spends, and how its requests grow, as its responses tell.
 
 use std::collections::VecDeque;
 use std::time::Duration;

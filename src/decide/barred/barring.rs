@@ -1,4 +1,4 @@
-//! Pure. Threads are barred, and their families told.
+//! Threads are barred, and their families told.
 
 use std::collections::BTreeSet;
 

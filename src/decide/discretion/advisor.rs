@@ -1,4 +1,4 @@
-//! Pure. A governor model is asked where the rule is not sure: one question at a time, for a share of the limit.
+//! A governor model is asked where the rule is not sure: one question at a time, for a share of the limit.
 //!
 //! A question that was put and not answered counts for as much as an answer is likely to cost, and the next one is not put
 //! for a while: a minute after the first, twice as long after the second.

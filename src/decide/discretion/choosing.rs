@@ -1,4 +1,4 @@
-//! Pure. A step that leaves the choice to the governor: the facts are gathered, and what is chosen is carried out.
+//! A step that leaves the choice to the governor: the facts are gathered, and what is chosen is carried out.
 
 use crate::model::event::{Chosen, Course, Decision, EventKind, GOVERNOR};
 use crate::model::{Unit, Verb};

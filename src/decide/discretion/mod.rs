@@ -1,4 +1,4 @@
-//! Pure. The verb `decide`: a step that lets the governor choose. A written rule chooses; where that is not sure, a model
+//! The verb `decide`: a step that lets the governor choose. A written rule chooses; where that is not sure, a model
 //! may be asked, within a share of the limit.
 
 pub mod advisor;

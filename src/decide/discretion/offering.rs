@@ -1,4 +1,4 @@
-//! Pure. A pool that has more than before is offered to those that are held.
+//! A pool that has more than before is offered to those that are held.
 
 use crate::model::event::Course;
 

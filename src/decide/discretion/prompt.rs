@@ -1,4 +1,4 @@
-//! Pure. What a governor model is asked, and what its answer is worth.
+//! What a governor model is asked, and what its answer is worth.
 //!
 //! No agent talks to it: a question holds figures, words of this file and the policy's own ladder, and nothing that an
 //! agent wrote, not even its commands. An answer chooses among what it was offered, or is worth nothing: it is judged by

@@ -1,4 +1,4 @@
-//! Pure. What a careful lead would do near a limit: a written rule, the same for the same facts.
+//! What a careful lead would do near a limit: a written rule, the same for the same facts.
 //!
 //! The rule looks at the agent first. It is **stuck** where a command failed [`FAILED`] times in a row or was run
 //! [`REPEATED`] times without a change of the work tree; it **advances** where files, commits or tests came in the

@@ -1,4 +1,4 @@
-//! Pure. Alerts: once for each crossing, and what they do goes the way of a budget's step.
+//! Alerts: once for each crossing, and what they do goes the way of a budget's step.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

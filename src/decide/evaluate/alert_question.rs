@@ -1,4 +1,4 @@
-//! Pure. What is asked of a person where an alert is due.
+//! What is asked of a person where an alert is due.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Pure. The alerts that a governor looks at.
+//! The alerts that a governor looks at.
 
 use std::ops::Index;
 use std::sync::Arc;

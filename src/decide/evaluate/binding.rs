@@ -1,4 +1,4 @@
-//! Pure. Whether what is due binds an agent here, or is only said.
+//! Whether what is due binds an agent here, or is only said.
 
 use crate::model::Unit;
 

@@ -1,4 +1,4 @@
-//! Pure. Steps that apply become one decision: the most severe wins, all reasons are kept.
+//! Steps that apply become one decision: the most severe wins, all reasons are kept.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

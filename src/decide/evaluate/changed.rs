@@ -1,4 +1,4 @@
-//! Pure. What is not as it was in an agent's last runs, without anybody having asked for it: its model, or what that costs.
+//! What is not as it was in an agent's last runs, without anybody having asked for it: its model, or what that costs.
 
 use crate::decide::agents::Agent;
 use crate::decide::context::Context;

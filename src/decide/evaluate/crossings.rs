@@ -1,4 +1,4 @@
-//! Pure. The marks that one answer leaves behind it: only the last one's step is carried out, and all are named.
+//! The marks that one answer leaves behind it: only the last one's step is carried out, and all are named.
 
 use crate::decide::accounts::account::Account;
 use crate::model::Verb;

@@ -1,4 +1,4 @@
-//! Pure. What is to be done now, and what asks for it.
+//! What is to be done now, and what asks for it.
 
 use crate::model::Verb;
 use crate::model::event::Chosen;

@@ -1,4 +1,4 @@
-//! Pure. What a step comes down to here: a route may be impossible, and nobody may be there to be asked.
+//! What a step comes down to here: a route may be impossible, and nobody may be there to be asked.
 
 use crate::model::{ModelId, Verb};
 use crate::policy::rule::{Rung, Step};

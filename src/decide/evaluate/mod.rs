@@ -1,4 +1,4 @@
-//! Pure. What budgets and alerts call for now, and what it comes down to: what is due becomes one decision.
+//! What budgets and alerts call for now, and what it comes down to: what is due becomes one decision.
 
 pub(super) mod alarms;
 pub(super) mod alert_question;

@@ -1,4 +1,4 @@
-//! Pure. What is told of an agent's progress and of its plan: alerts look again.
+//! What is told of an agent's progress and of its plan: alerts look again.
 
 use crate::model::event::EventKind;
 use crate::model::{Brake, Braked, PlanWindow, Progress};

@@ -1,4 +1,4 @@
-//! Pure. Steps that were carried out, and lie ahead once more: with a new window, or a higher limit.
+//! Steps that were carried out, and lie ahead once more: with a new window, or a higher limit.
 
 use crate::policy::rule::StepId;
 

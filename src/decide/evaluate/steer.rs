@@ -1,4 +1,4 @@
-//! Pure. Steering: the agent is told what is left of a budget, each of its threads once for each crossing.
+//! Steering: the agent is told what is left of a budget, each of its threads once for each crossing.
 
 pub(in crate::decide) mod telling;
 

@@ -1,4 +1,4 @@
-//! Pure. Throttling: requests wait at the gate until the rate allows the next one.
+//! Throttling: requests wait at the gate until the rate allows the next one.
 
 pub(in crate::decide) mod requests;
 

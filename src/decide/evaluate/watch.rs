@@ -1,4 +1,4 @@
-//! Pure. What an agent's alerts look at, and whether something is over its mark now.
+//! What an agent's alerts look at, and whether something is over its mark now.
 
 mod thresholds;
 

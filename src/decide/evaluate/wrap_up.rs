@@ -1,4 +1,4 @@
-//! Pure. Before a stop an agent may be told to commit and sum up, and may spend a little more for just that.
+//! Before a stop an agent may be told to commit and sum up, and may spend a little more for just that.
 
 use crate::model::Verb;
 use crate::model::event::WrapUp;

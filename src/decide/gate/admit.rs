@@ -1,4 +1,4 @@
-//! Pure. Passing the gate: who comes to it, who may go on and when, and what it means that something went past it.
+//! Passing the gate: who comes to it, who may go on and when, and what it means that something went past it.
 
 use crate::clocks::RECORD_WITHIN;
 use crate::model::event::{EventKind, GateReach};

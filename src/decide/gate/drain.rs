@@ -1,4 +1,4 @@
-//! Pure. A stop at the gate: what is under way and paid for may come to its end, and nothing new begins.
+//! A stop at the gate: what is under way and paid for may come to its end, and nothing new begins.
 
 use crate::clocks::DRAIN_WITHIN;
 

@@ -1,4 +1,4 @@
-//! Pure. What waits at the gate is let through.
+//! What waits at the gate is let through.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Pure. What hooks tell of requests after they were let through, and what it means where nothing is told.
+//! What hooks tell of requests after they were let through, and what it means where nothing is told.
 
 use crate::model::{Dimension, Response, Source, ThreadId};
 use crate::policy::gate;

@@ -1,4 +1,4 @@
-//! Pure. A governor before its run: what it is made of, and how it is to look at things.
+//! A governor before its run: what it is made of, and how it is to look at things.
 
 use std::num::NonZeroUsize;
 use std::rc::Rc;

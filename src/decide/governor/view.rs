@@ -1,4 +1,4 @@
-//! Pure. What those around a governor ask it: nothing of it changes anything.
+//! What those around a governor ask it: nothing of it changes anything.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

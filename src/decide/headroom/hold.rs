@@ -1,4 +1,4 @@
-//! Pure. An agent is held while others' requests leave no room for its own.
+//! An agent is held while others' requests leave no room for its own.
 
 use crate::decide::accounts::Accounts;
 use crate::decide::agents::ids::AgentId;

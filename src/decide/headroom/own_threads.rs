@@ -1,4 +1,4 @@
-//! Pure. A request waits for the answers of its own agent's other threads.
+//! A request waits for the answers of its own agent's other threads.
 
 use crate::model::{ThreadId, Unit};
 use crate::policy::verdict::{Fired, Standing, Why, is_strict, judge};

@@ -1,4 +1,4 @@
-//! Pure. Those that wait for room go on, who came first before the others.
+//! Those that wait for room go on, who came first before the others.
 
 use crate::decide::accounts::Accounts;
 use crate::decide::agents::ids::AgentId;

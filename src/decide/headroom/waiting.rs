@@ -1,4 +1,4 @@
-//! Pure. Waiting for room, and going on as soon as there is some.
+//! Waiting for room, and going on as soon as there is some.
 
 use crate::model::{Unit, Verb};
 use crate::policy::verdict::{Fired, Standing, Why, judge, past_limit};

@@ -1,4 +1,4 @@
-//! Pure. Questions to a governor model, and why one has no answer.
+//! Questions to a governor model, and why one has no answer.
 
 use crate::model::{AgentName, ModelId};
 

@@ -1,4 +1,4 @@
-//! Pure. All that govern can do, as data. An effect is recorded before it is performed.
+//! All that govern can do, as data. An effect is recorded before it is performed.
 
 use std::time::Duration;
 

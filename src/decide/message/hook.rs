@@ -1,4 +1,4 @@
-//! Pure. Codex stands at the gate: what it is about to do, and what is known of it.
+//! Codex stands at the gate: what it is about to do, and what is known of it.
 
 use crate::model::{AgentName, ModelId, ServiceTier, ThreadId};
 use crate::policy::rule::GateVerb;

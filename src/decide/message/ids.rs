@@ -1,4 +1,4 @@
-//! Pure. What messages are told apart by, within a run.
+//! What messages are told apart by, within a run.
 
 /// A call of a hook, numbered within a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,4 +1,4 @@
-//! Pure. All that can happen to a run.
+//! All that can happen to a run.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Pure. What the governor is told, and what it wants done: a leaf, which knows no component of it.
+//! What the governor is told, and what it wants done: a leaf, which knows no component of it.
 
 mod consult;
 mod effect;

@@ -1,4 +1,4 @@
-//! Pure. Questions to people.
+//! Questions to people.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Pure. Budgets that are kept elsewhere: what is reserved of them before a request, what is answered, and what became of it.
+//! Budgets that are kept elsewhere: what is reserved of them before a request, what is answered, and what became of it.
 
 use crate::model::{BudgetKey, ResponseKey, ThreadId};
 

@@ -1,4 +1,4 @@
-//! Pure. Codexes come and are seen, or are not, and what follows from that.
+//! Codexes come and are seen, or are not, and what follows from that.
 
 use crate::model::event::{GateReach, UNOBSERVED};
 use crate::model::{ProcessIdentity, ThreadId};

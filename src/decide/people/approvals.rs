@@ -1,4 +1,4 @@
-//! Pure. Questions to people: put, answered, too late, no longer needed.
+//! Questions to people: put, answered, too late, no longer needed.
 
 use crate::model::event::{Answer, EventKind};
 use crate::model::{ApprovalId, BudgetKey, Threshold, Verb};

@@ -1,4 +1,4 @@
-//! Pure. The emergency brake: a person lets agents stand still, go on, or end, whatever their budgets say.
+//! The emergency brake: a person lets agents stand still, go on, or end, whatever their budgets say.
 
 use crate::model::event::EventKind;
 use crate::model::{Brake, Braked};

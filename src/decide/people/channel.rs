@@ -1,4 +1,4 @@
-//! Pure. Whether a channel takes a question to somebody who may answer it.
+//! Whether a channel takes a question to somebody who may answer it.
 
 use crate::model::{AgentName, Answerer, Attribution, Identity, MayAnswer, NoticeKind};
 use crate::policy::notify::Address;

@@ -1,4 +1,4 @@
-//! Pure. Questions to people are composed and put, with a deadline.
+//! Questions to people are composed and put, with a deadline.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Pure. The limit that a person lifts before a run goes on: it is judged like any answer, counts from the start, and is
+//! The limit that a person lifts before a run goes on: it is judged like any answer, counts from the start, and is
 //! written down once something was started by it.
 
 pub(in crate::decide) mod lifting;

@@ -1,4 +1,4 @@
-//! Pure. Questions to people and their answers: who may answer, how far, and what an answer does; the emergency brake.
+//! Questions to people and their answers: who may answer, how far, and what an answer does; the emergency brake.
 
 pub(super) mod approvals;
 pub(super) mod brake;

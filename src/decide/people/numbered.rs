@@ -1,4 +1,4 @@
-//! Pure. A question that was put has its number.
+//! A question that was put has its number.
 
 use std::time::Duration;
 

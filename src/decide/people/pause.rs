@@ -1,4 +1,4 @@
-//! Pure. An agent stands still because a person, or its plan, has paused it.
+//! An agent stands still because a person, or its plan, has paused it.
 
 use crate::clocks::GATE_WITHIN;
 use crate::model::Braked;

@@ -1,4 +1,4 @@
-//! Pure. Who may answer, and how far: one rule for `approve`, `deny`, `resume`, `continue` and `grant`, through whichever
+//! Who may answer, and how far: one rule for `approve`, `deny`, `resume`, `continue` and `grant`, through whichever
 //! door an answer comes.
 
 use crate::model::{Answerer, BudgetKey, BudgetName, Identity, Quantity};

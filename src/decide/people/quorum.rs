@@ -1,4 +1,4 @@
-//! Pure. Several have to say yes: who has, and when that is enough.
+//! Several have to say yes: who has, and when that is enough.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Pure. The one rule for questions: whether somebody can be reached with one, and what is done where nobody can.
+//! The one rule for questions: whether somebody can be reached with one, and what is done where nobody can.
 
 pub(in crate::decide) mod questions;
 

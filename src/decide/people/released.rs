@@ -1,4 +1,4 @@
-//! Pure. An agent that was held, or works, is ended or goes on.
+//! An agent that was held, or works, is ended or goes on.
 
 use crate::decide::accounts::Accounts;
 use crate::decide::agents::ids::AgentId;

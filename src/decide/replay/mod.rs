@@ -1,4 +1,4 @@
-//! Pure. History under a policy: each run that was is governed again by the same governor, all on one timeline.
+//! History under a policy: each run that was is governed again by the same governor, all on one timeline.
 //!
 //! Responses come in the order of time. What each run would have spent goes into books that all of them share; what is
 //! saved does not, so that one run's stop makes room for the next. What history does not tell is taken so:

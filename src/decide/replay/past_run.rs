@@ -1,4 +1,4 @@
-//! Pure. One run of history, governed again: what was recorded becomes inputs, what the governor wants is done at once.
+//! One run of history, governed again: what was recorded becomes inputs, what the governor wants is done at once.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Pure. Small histories, and what policies would have made of them.
+//! Small histories, and what policies would have made of them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Pure. What was spent, claimed and lifted so far, as the ledger would have known it: totals, no responses.
+//! What was spent, claimed and lifted so far, as the ledger would have known it: totals, no responses.
 
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};

@@ -1,4 +1,4 @@
-//! Pure. What is answered where budgets are kept elsewhere, and what is done where nothing is.
+//! What is answered where budgets are kept elsewhere, and what is done where nothing is.
 
 use crate::clocks::ASKS_ONCE_MORE;
 use crate::model::BudgetKey;

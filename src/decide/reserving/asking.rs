@@ -1,4 +1,4 @@
-//! Pure. A request that may go on here is asked for where its budgets are kept.
+//! A request that may go on here is asked for where its budgets are kept.
 
 use crate::clocks::RESERVED_WITHIN;
 use crate::model::{ThreadId, Unit};

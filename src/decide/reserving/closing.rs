@@ -1,4 +1,4 @@
-//! Pure. What was reserved elsewhere is wanted no longer: its request is over, or may not be sent any more.
+//! What was reserved elsewhere is wanted no longer: its request is over, or may not be sent any more.
 
 use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::lifecycle::{Intent, State};

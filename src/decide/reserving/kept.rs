@@ -1,4 +1,4 @@
-//! Pure. Which budgets are kept elsewhere, and what is done where nobody answers there.
+//! Which budgets are kept elsewhere, and what is done where nobody answers there.
 
 use std::collections::BTreeSet;
 

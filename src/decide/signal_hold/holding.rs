@@ -1,4 +1,4 @@
-//! Pure. Processes stand still while a tool of theirs is asked about.
+//! Processes stand still while a tool of theirs is asked about.
 
 use crate::decide::action_ids;
 use crate::decide::agents::Agents;

@@ -1,4 +1,4 @@
-//! Pure. Alerts: each once for a crossing, by whatever verb.
+//! Alerts: each once for a crossing, by whatever verb.
 
 use std::time::Duration;
 

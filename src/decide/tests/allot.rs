@@ -1,4 +1,4 @@
-//! Pure. A budget that is divided: allotments, the pool, and what the governor decides near an allotment's end.
+//! A budget that is divided: allotments, the pool, and what the governor decides near an allotment's end.
 
 use super::world::{CODEX, Plan, World, cents, expects, setup};
 use crate::decide::agents::lifecycle::{Intent, State};

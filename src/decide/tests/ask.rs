@@ -1,4 +1,4 @@
-//! Pure. Questions, and what answers them.
+//! Questions, and what answers them.
 
 use std::time::Duration;
 

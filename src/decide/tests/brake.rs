@@ -1,4 +1,4 @@
-//! Pure. The emergency brake, beside all that budgets do.
+//! The emergency brake, beside all that budgets do.
 
 use insta::assert_snapshot;
 

@@ -1,4 +1,4 @@
-//! Pure. Tools that meet a gate of the policy.
+//! Tools that meet a gate of the policy.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Pure. Money is conserved where a budget is divided.
+//! Money is conserved where a budget is divided.
 
 use super::world::World;
 use crate::decide::account::amount;

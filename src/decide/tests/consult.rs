@@ -1,4 +1,4 @@
-//! Pure. A governor model that is asked where the rule is not sure: what is followed, and all that falls back.
+//! A governor model that is asked where the rule is not sure: what is followed, and all that falls back.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Pure. Budgets that are kept elsewhere: what is asked for there, and what comes of each answer.
+//! Budgets that are kept elsewhere: what is asked for there, and what comes of each answer.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Pure. Codex asks first: what is let through, what waits, and what ends because something went past.
+//! Codex asks first: what is let through, what waits, and what ends because something went past.
 
 use insta::assert_snapshot;
 use proptest::prelude::*;

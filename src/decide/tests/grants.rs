@@ -1,4 +1,4 @@
-//! Pure. More than a limit, before it is met: granted for a time, or asked for ahead.
+//! More than a limit, before it is met: granted for a time, or asked for ahead.
 
 use chrono::TimeDelta;
 

@@ -1,4 +1,4 @@
-//! Pure. Threads that were never answered: what is foretold of them, and that no limit is passed by what could be known.
+//! Threads that were never answered: what is foretold of them, and that no limit is passed by what could be known.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Pure. Governors that come to a session one after another, each for one hook, decide as one that stays.
+//! Governors that come to a session one after another, each for one hook, decide as one that stays.
 
 use std::sync::Arc;
 use std::time::Duration;

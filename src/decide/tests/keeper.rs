@@ -1,4 +1,4 @@
-//! Pure. Budgets that are kept elsewhere: nothing is sent that is not reserved, and nothing stays reserved for ever, however
+//! Budgets that are kept elsewhere: nothing is sent that is not reserved, and nothing stays reserved for ever, however
 //! late, doubled or lost what is ordered and answered is.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! Pure. From the first warning to the end, in one run.
+//! From the first warning to the end, in one run.
 
 use insta::assert_snapshot;
 

@@ -1,4 +1,4 @@
-//! Pure. What a person who looks is told of a run, while it goes through its states.
+//! What a person who looks is told of a run, while it goes through its states.
 
 use super::world::{CODEX, Plan, World, cents, expects};
 use crate::decide::Input;

@@ -1,4 +1,4 @@
-//! Pure. The governor's stories: what happens goes in, a transcript of what it wants done comes out.
+//! The governor's stories: what happens goes in, a transcript of what it wants done comes out.
 
 mod alert;
 mod allot;

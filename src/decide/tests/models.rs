@@ -1,4 +1,4 @@
-//! Pure. The model that a request names is judged before it: not allowed, without a price, or on a budget that is spent.
+//! The model that a request names is judged before it: not allowed, without a price, or on a budget that is spent.
 //! What is a sub-agent's own ends that sub-agent's way, and a slip on Codex's own screen waits to be undone.
 
 use super::world::{CODEX, Plan, World, cents, five_dollars, setup};

@@ -1,4 +1,4 @@
-//! Pure. A stop waits for the tools under way, and not for those that only wait for a Codex which it holds itself.
+//! A stop waits for the tools under way, and not for those that only wait for a Codex which it holds itself.
 
 use super::world::{CODEX, Plan, World, five_dollars};
 use crate::decide::Input;

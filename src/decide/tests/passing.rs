@@ -1,4 +1,4 @@
-//! Pure. The work of an agent is checked and reviewed before what needs it starts.
+//! The work of an agent is checked and reviewed before what needs it starts.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Pure. Budgets over a plan's own limits.
+//! Budgets over a plan's own limits.
 
 use insta::assert_snapshot;
 

@@ -1,4 +1,4 @@
-//! Pure. What holds whatever happens.
+//! What holds whatever happens.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Pure. What is refused or stopped for what it is, not for what it spent.
+//! What is refused or stopped for what it is, not for what it spent.
 
 use insta::assert_snapshot;
 

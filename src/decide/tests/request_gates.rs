@@ -1,4 +1,4 @@
-//! Pure. Gates on what the next request costs.
+//! Gates on what the next request costs.
 
 use super::told::Ask;
 use super::world::{CODEX, Plan, World, morning, response};

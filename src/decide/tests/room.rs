@@ -1,4 +1,4 @@
-//! Pure. A request that others' claims leave no room for waits for them, and for nothing else; nobody waits for ever.
+//! A request that others' claims leave no room for waits for them, and for nothing else; nobody waits for ever.
 
 use std::collections::BTreeSet;
 

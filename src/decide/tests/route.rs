@@ -1,4 +1,4 @@
-//! Pure. Going on with a cheaper model.
+//! Going on with a cheaper model.
 
 use insta::assert_snapshot;
 

@@ -1,4 +1,4 @@
-//! Pure. Several agents in one run: who starts when, who is tried again, who never starts.
+//! Several agents in one run: who starts when, who is tried again, who never starts.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;

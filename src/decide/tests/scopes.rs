@@ -1,4 +1,4 @@
-//! Pure. What a budget counts, and for whom.
+//! What a budget counts, and for whom.
 
 use super::world::{CODEX, Plan, cents, response};
 use crate::decide::message::Phase;

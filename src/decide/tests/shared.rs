@@ -1,4 +1,4 @@
-//! Pure. Budgets that other runs spend from, too.
+//! Budgets that other runs spend from, too.
 
 use insta::assert_snapshot;
 

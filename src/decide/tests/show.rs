@@ -1,4 +1,4 @@
-//! Pure. Inputs and effects as lines of a transcript.
+//! Inputs and effects as lines of a transcript.
 
 use crate::decide::message::{Amount, News, Phase, Question, Reservation, Settled, Timer, Used, Works};
 use crate::decide::{Effect, Input};

@@ -1,4 +1,4 @@
-//! Pure. Threads of one agent that ask side by side: what fits goes on, the others wait for the answers under way, and
+//! Threads of one agent that ask side by side: what fits goes on, the others wait for the answers under way, and
 //! the agent's step applies only where none is.
 
 use std::collections::BTreeMap;

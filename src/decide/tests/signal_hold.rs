@@ -1,4 +1,4 @@
-//! Pure. A tool that is asked about, of a Codex that does not ask before its requests.
+//! A tool that is asked about, of a Codex that does not ask before its requests.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Pure. Limits on sub-agents.
+//! Limits on sub-agents.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Pure. Agents that are told what is left.
+//! Agents that are told what is left.
 
 use insta::assert_snapshot;
 

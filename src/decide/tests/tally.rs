@@ -1,4 +1,4 @@
-//! Pure. Limits in tool calls.
+//! Limits in tool calls.
 
 use insta::assert_snapshot;
 use proptest::prelude::*;

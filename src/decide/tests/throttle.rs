@@ -1,4 +1,4 @@
-//! Pure. Agents that are slowed down.
+//! Agents that are slowed down.
 
 use std::time::Duration;
 

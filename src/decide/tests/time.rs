@@ -1,4 +1,4 @@
-//! Pure. Windows, minutes, and clocks that jump.
+//! Windows, minutes, and clocks that jump.
 
 use insta::assert_snapshot;
 

@@ -1,4 +1,4 @@
-//! Pure. What hooks tell of requests that were let through.
+//! What hooks tell of requests that were let through.
 
 use super::gate::tool;
 use super::world::{CODEX, Plan, World, five_dollars, response, setup};

@@ -1,4 +1,4 @@
-//! Pure. Budgets over a class of work: they bind a thread while its last response is of that class, and from the start where
+//! Budgets over a class of work: they bind a thread while its last response is of that class, and from the start where
 //! a person has said the class.
 
 use std::sync::Arc;

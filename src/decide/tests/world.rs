@@ -1,4 +1,4 @@
-//! Pure. A run without processes: orders are carried out at once, the ledger is a list in memory.
+//! A run without processes: orders are carried out at once, the ledger is a list in memory.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};

@@ -1,4 +1,4 @@
-//! Pure. Agents that are told to commit and sum up before they are stopped, and how far they may go for it.
+//! Agents that are told to commit and sum up before they are stopped, and how far they may go for it.
 
 use super::steer::tool;
 use super::world::{Plan, World, five_dollars};

@@ -1,4 +1,4 @@
-//! Pure. A question about a tool is answered, or nobody has answered in time.
+//! A question about a tool is answered, or nobody has answered in time.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Pure. Tools that meet a gate are refused, held, and let go by the answer.
+//! Tools that meet a gate are refused, held, and let go by the answer.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Pure. Tools that wait for an answer, and those that an answer let run before.
+//! Tools that wait for an answer, and those that an answer let run before.
 
 use std::time::Duration;
 

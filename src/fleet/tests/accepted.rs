@@ -1,4 +1,4 @@
-//! Pure. Fleets that can be started.
+//! Fleets that can be started.
 
 use proptest::prelude::*;
 

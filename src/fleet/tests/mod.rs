@@ -1,4 +1,4 @@
-//! Pure. Fleet files as people write them, right and wrong.
+//! Fleet files as people write them, right and wrong.
 
 mod accepted;
 mod passing;

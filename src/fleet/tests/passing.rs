@@ -1,4 +1,4 @@
-//! Pure. `check` and `review` of an agent.
+//! `check` and `review` of an agent.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Pure. Fleets that are wrong, and what is said about them.
+//! Fleets that are wrong, and what is said about them.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Owns a question as it is stored and linked.
+//! A question as it is stored and linked.
 
 use rusqlite::Row;
 use serde::{Deserialize, Serialize};

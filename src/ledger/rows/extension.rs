@@ -1,4 +1,4 @@
-//! Owns an extension as it is stored and linked.
+//! An extension as it is stored and linked.
 
 use rusqlite::Row;
 use serde::{Deserialize, Serialize};

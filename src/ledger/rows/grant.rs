@@ -1,4 +1,4 @@
-//! Owns a grant as it is linked: the link is all that is kept of it.
+//! A grant as it is linked: the link is all that is kept of it.
 
 use serde::{Deserialize, Serialize};
 

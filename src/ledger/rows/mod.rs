@@ -1,4 +1,4 @@
-//! Owns rows as they are stored: what the chains hold, or hold digests of.
+//! Rows as they are stored: what the chains hold, or hold digests of.
 
 pub(super) mod approval;
 pub(super) mod extension;

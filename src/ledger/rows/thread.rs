@@ -1,4 +1,4 @@
-//! Owns a thread of a run as it is stored.
+//! A thread of a run as it is stored.
 
 use crate::model::Event;
 use crate::model::event::EventKind;

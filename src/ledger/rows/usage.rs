@@ -1,4 +1,4 @@
-//! Owns a response as it is stored.
+//! A response as it is stored.
 
 use rusqlite::{Connection, Row};
 use serde::Serialize;

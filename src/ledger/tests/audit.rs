@@ -1,4 +1,4 @@
-//! Owns nothing: whatever is changed, an audit finds.
+//! Whatever is changed, an audit finds.
 
 use proptest::prelude::*;
 

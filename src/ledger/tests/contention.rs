@@ -1,4 +1,4 @@
-//! Owns nothing: ten that write at once.
+//! Ten that write at once.
 
 use std::path::Path;
 

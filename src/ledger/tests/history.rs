@@ -1,4 +1,4 @@
-//! Owns nothing: imported responses count once, and the chain knows them.
+//! Imported responses count once, and the chain knows them.
 
 use std::path::Path;
 

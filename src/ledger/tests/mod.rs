@@ -1,4 +1,4 @@
-//! Owns nothing: what the ledger promises, as tests.
+//! What the ledger promises, as tests.
 
 mod attributed;
 mod audit;

@@ -1,4 +1,4 @@
-//! Owns nothing: opening, creating, and what is refused.
+//! Opening, creating, and what is refused.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Owns nothing: what the outbox keeps of notices, whoever dies in between.
+//! What the outbox keeps of notices, whoever dies in between.
 
 use std::collections::BTreeMap;
 

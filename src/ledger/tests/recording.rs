@@ -1,4 +1,4 @@
-//! Owns nothing: what is appended comes back as it was, once, in order.
+//! What is appended comes back as it was, once, in order.
 
 use crate::ledger::testing::*;
 use crate::ledger::{Appended, Filter, Holder, Ledger, LedgerError, RunFilter, Verified};

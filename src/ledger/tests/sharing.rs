@@ -1,4 +1,4 @@
-//! Owns nothing: what several processes do to each other through the ledger.
+//! What several processes do to each other through the ledger.
 
 use crate::ledger::testing::*;
 use crate::ledger::{HeldBack, Ledger, LedgerError, News, Question, Verified};

@@ -1,4 +1,4 @@
-//! Owns nothing: sums add up, whichever way they are asked.
+//! Sums add up, whichever way they are asked.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Owns the question which records are of responses that count already: a hook told of them first and did not name them.
+//! The question which records are of responses that count already: a hook told of them first and did not name them.
 
 use std::collections::{HashMap, HashSet};
 

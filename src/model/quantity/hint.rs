@@ -1,4 +1,4 @@
-//! Pure. What to write instead of a text that is no quantity.
+//! What to write instead of a text that is no quantity.
 
 use super::{Quantity, QuantityError};
 

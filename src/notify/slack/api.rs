@@ -1,4 +1,4 @@
-//! Owns what Slack is asked to do: one HTTP request a method, its answer bounded and believed only as far as its shape.
+//! What Slack is asked to do: one HTTP request a method, its answer bounded and believed only as far as its shape.
 
 use std::ffi::OsString;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Pure. What Slack says over Socket Mode: envelopes, and the clicks in them.
+//! What Slack says over Socket Mode: envelopes, and the clicks in them.
 
 use serde::Deserialize;
 use serde_json::{Value, json};

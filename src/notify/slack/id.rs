@@ -1,4 +1,4 @@
-//! Pure. Names that Slack gives: channels, people, messages.
+//! Names that Slack gives: channels, people, messages.
 
 use std::fmt;
 

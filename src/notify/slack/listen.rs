@@ -1,4 +1,4 @@
-//! Owns the connections that clicks come by: each click is acknowledged before anything is done about it, and a connection
+//! The connections that clicks come by: each click is acknowledged before anything is done about it, and a connection
 //! that is to end is replaced before it does.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Pure. Messages as Slack shows them: what an agent can name is text there, never markup, and no text is too long.
+//! Messages as Slack shows them: what an agent can name is text there, never markup, and no text is too long.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Owns Slack: messages with buttons go out by its Web API, clicks come in by Socket Mode.
+//! Slack: messages with buttons go out by its Web API, clicks come in by Socket Mode.
 //!
 //! No public address is needed: the connection that clicks come by is opened from here. Slack gives a click to any one of
 //! an app's connections, so that one listens for an account, and a click about a question of another machine says so.

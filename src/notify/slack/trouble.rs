@@ -1,4 +1,4 @@
-//! Pure. What Slack says where it does not do what it was asked, in words that say what to do.
+//! What Slack says where it does not do what it was asked, in words that say what to do.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Pure. What an alert, or a step of a budget over a plan's own limit, does: a step's verb, or a hold.
+//! What an alert, or a step of a budget over a plan's own limit, does: a step's verb, or a hold.
 
 use crate::policy::mistake::{Notes, Span};
 use crate::policy::rule::Act;

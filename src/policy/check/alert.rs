@@ -1,4 +1,4 @@
-//! Pure. One `[[alert]]`.
+//! One `[[alert]]`.
 
 use std::time::Duration;
 

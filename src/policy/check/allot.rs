@@ -1,4 +1,4 @@
-//! Pure. `allot`: how a budget is divided among a run's agents.
+//! `allot`: how a budget is divided among a run's agents.
 
 use crate::model::{Dimension, Unit};
 use crate::policy::mistake::{Notes, Span};

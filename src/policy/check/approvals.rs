@@ -1,4 +1,4 @@
-//! Pure. The `[approvals]` table.
+//! The `[approvals]` table.
 
 use toml::Spanned;
 use toml::de::DeValue;

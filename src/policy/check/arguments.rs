@@ -1,4 +1,4 @@
-//! Pure. `args` and `not_args` of a `[[gate]]`: patterns on arguments, each alone or several that stand together.
+//! `args` and `not_args` of a `[[gate]]`: patterns on arguments, each alone or several that stand together.
 
 use toml::Spanned;
 use toml::de::DeValue;

@@ -1,4 +1,4 @@
-//! Pure. One `[[attribute]]` rule.
+//! One `[[attribute]]` rule.
 
 use globset::GlobMatcher;
 use regex::Regex;

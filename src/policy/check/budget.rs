@@ -1,4 +1,4 @@
-//! Pure. One `[[budget]]`.
+//! One `[[budget]]`.
 
 use std::collections::BTreeMap;
 

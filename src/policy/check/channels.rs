@@ -1,4 +1,4 @@
-//! Pure. The `[notify]` table: channels, and what goes to which.
+//! The `[notify]` table: channels, and what goes to which.
 
 use toml::Spanned;
 use toml::de::DeValue;

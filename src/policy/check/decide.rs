@@ -1,4 +1,4 @@
-//! Pure. What a step with `do = "decide"` may come to.
+//! What a step with `do = "decide"` may come to.
 
 use toml::de::DeValue;
 

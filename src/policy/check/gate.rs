@@ -1,4 +1,4 @@
-//! Pure. One `[[gate]]`.
+//! One `[[gate]]`.
 
 use std::time::Duration;
 

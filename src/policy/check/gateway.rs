@@ -1,4 +1,4 @@
-//! Pure. The `[gateway]` table: whether runs have a gateway, and where it leads.
+//! The `[gateway]` table: whether runs have a gateway, and where it leads.
 
 use http::Uri;
 

@@ -1,4 +1,4 @@
-//! Pure. The `[governor]` table: the model that is asked where the rule is not sure.
+//! The `[governor]` table: the model that is asked where the rule is not sure.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Pure. Gates that can be obeyed and hold nothing, or everything: patterns that look right and match nothing.
+//! Gates that can be obeyed and hold nothing, or everything: patterns that look right and match nothing.
 
 use crate::policy::mistake::Notes;
 use crate::policy::table::{Placed, Table, Text};

@@ -1,4 +1,4 @@
-//! Pure. `[notify.mail]`: the server, the login, who writes and who reads.
+//! `[notify.mail]`: the server, the login, who writes and who reads.
 
 use crate::policy::address;
 use crate::policy::mistake::Notes;

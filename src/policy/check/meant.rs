@@ -1,4 +1,4 @@
-//! Pure. Words of other programs and of plain English, and what a policy writes for them.
+//! Words of other programs and of plain English, and what a policy writes for them.
 
 /// The verb of a step or an alert that such a word means.
 pub(super) fn step(word: &str) -> Option<&'static str> {

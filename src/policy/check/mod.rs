@@ -1,4 +1,4 @@
-//! Pure. As written → valid: what one file says, each piece checked by itself and all mistakes noted.
+//! As written → valid: what one file says, each piece checked by itself and all mistakes noted.
 
 mod act;
 mod alert;

@@ -1,4 +1,4 @@
-//! Pure. The `[models]` table.
+//! The `[models]` table.
 
 use globset::GlobMatcher;
 use toml::Spanned;

@@ -1,4 +1,4 @@
-//! Pure. Whose spend or calls a rule is about: dimensions, and patterns on their values.
+//! Whose spend or calls a rule is about: dimensions, and patterns on their values.
 
 use crate::model::Dimension;
 use crate::policy::mistake::Notes;

@@ -1,4 +1,4 @@
-//! Pure. Glob patterns and regular expressions of a policy, bounded in size.
+//! Glob patterns and regular expressions of a policy, bounded in size.
 
 use globset::{Glob, GlobBuilder, GlobMatcher};
 use regex::{Regex, RegexBuilder};

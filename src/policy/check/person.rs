@@ -1,4 +1,4 @@
-//! Pure. `[[person]]`: one person, and the names at several doors.
+//! `[[person]]`: one person, and the names at several doors.
 
 use crate::model::Person;
 use crate::policy::address;

@@ -1,4 +1,4 @@
-//! Pure. A `[[budget]]` over a ChatGPT plan's own limit: `limit = "80% plan 5h"`.
+//! A `[[budget]]` over a ChatGPT plan's own limit: `limit = "80% plan 5h"`.
 
 use toml::de::DeValue;
 

@@ -1,4 +1,4 @@
-//! Pure. `[prices."model"]`: the user's own prices, in USD per million tokens.
+//! `[prices."model"]`: the user's own prices, in USD per million tokens.
 
 use chrono::NaiveDate;
 use toml::Spanned;

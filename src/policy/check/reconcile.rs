@@ -1,4 +1,4 @@
-//! Pure. The `[reconcile]` table: where an organisation's costs are asked for, and the file of the key to them.
+//! The `[reconcile]` table: where an organisation's costs are asked for, and the file of the key to them.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Pure. Regular expressions that were written where globs are read: one rule for every pattern of a policy.
+//! Regular expressions that were written where globs are read: one rule for every pattern of a policy.
 
 use crate::policy::mistake::Notes;
 use crate::policy::table::Text;

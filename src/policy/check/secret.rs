@@ -1,4 +1,4 @@
-//! Pure. Where a secret lies: never in the policy itself.
+//! Where a secret lies: never in the policy itself.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Pure. The `[serve]` table: where the page is, and whom it takes an identity from.
+//! The `[serve]` table: where the page is, and whom it takes an identity from.
 
 use http::Uri;
 use http::header::{

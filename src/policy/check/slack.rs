@@ -1,4 +1,4 @@
-//! Pure. `[notify.slack]`: the tokens, the channel, and where Slack answers.
+//! `[notify.slack]`: the tokens, the channel, and where Slack answers.
 
 use http::Uri;
 

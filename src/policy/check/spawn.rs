@@ -1,4 +1,4 @@
-//! Pure. A `[[budget]]` over sub-agents: `limit = "20 sub-agents"`, `limit = "3 deep"`.
+//! A `[[budget]]` over sub-agents: `limit = "20 sub-agents"`, `limit = "3 deep"`.
 
 use crate::model::{BudgetName, Dimension};
 use crate::policy::mistake::Notes;

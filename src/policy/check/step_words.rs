@@ -1,4 +1,4 @@
-//! Pure. Words of a step that stand for more than themselves: verbs, units, rates.
+//! Words of a step that stand for more than themselves: verbs, units, rates.
 
 use crate::model::{Unit, Verb};
 use crate::policy::mistake::Notes;

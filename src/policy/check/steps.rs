@@ -1,4 +1,4 @@
-//! Pure. What a budget does at shares of its limit: each step, then their order.
+//! What a budget does at shares of its limit: each step, then their order.
 
 use std::time::Duration;
 

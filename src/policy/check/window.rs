@@ -1,4 +1,4 @@
-//! Pure. A budget's `window`.
+//! A budget's `window`.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use chrono_tz::Tz;

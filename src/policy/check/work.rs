@@ -1,4 +1,4 @@
-//! Pure. `[[work]]`: commands and files that say what class of work a turn is.
+//! `[[work]]`: commands and files that say what class of work a turn is.
 
 use globset::GlobMatcher;
 

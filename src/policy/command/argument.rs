@@ -1,4 +1,4 @@
-//! Pure. Patterns on a command's arguments, wherever they stand: arguments are a set.
+//! Patterns on a command's arguments, wherever they stand: arguments are a set.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Pure. Whether a command line is one that a gate means: patterns against what the reader of bash has found.
+//! Whether a command line is one that a gate means: patterns against what the reader of bash has found.
 //!
 //! What only the shell will know is a gap in a command, and a pattern matches if *any* way to fill the gaps does. What
 //! cannot be read at all is one gap, which every pattern matches.

@@ -1,4 +1,4 @@
-//! Pure. Patterns on commands, and whether one may match what is only partly known.
+//! Patterns on commands, and whether one may match what is only partly known.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Pure. What is read out of commands: what they start, what is kept from being taken for a match, what bounds hold.
+//! What is read out of commands: what they start, what is kept from being taken for a match, what bounds hold.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Pure. The alerts of all layers together.
+//! The alerts of all layers together.
 
 use std::sync::Arc;
 

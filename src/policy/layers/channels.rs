@@ -1,4 +1,4 @@
-//! Pure. Channels, routes and persons of all layers.
+//! Channels, routes and persons of all layers.
 
 use crate::model::NoticeKind;
 use crate::policy::check::{Draft, NotifyDraft, RouteDraft};

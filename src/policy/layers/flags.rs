@@ -1,4 +1,4 @@
-//! Pure. The rules that a command line gives, the innermost layer.
+//! The rules that a command line gives, the innermost layer.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Pure. Whether runs have a gateway, and where it leads, as all layers say it.
+//! Whether runs have a gateway, and where it leads, as all layers say it.
 
 use crate::policy::check::{Draft, GatewayDraft};
 use crate::policy::gateway::GatewayRule;

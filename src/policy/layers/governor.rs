@@ -1,4 +1,4 @@
-//! Pure. The governor model of all layers: the outermost file that names one says which.
+//! The governor model of all layers: the outermost file that names one says which.
 
 use crate::policy::check::Draft;
 use crate::policy::mistake::Severity;

@@ -1,4 +1,4 @@
-//! Pure. Models that the files name: one that nobody has a price for, but almost, and a ladder that does not go down.
+//! Models that the files name: one that nobody has a price for, but almost, and a ladder that does not go down.
 
 use chrono::NaiveTime;
 

@@ -1,4 +1,4 @@
-//! Pure. Persons of all layers: who says who answers says who is who.
+//! Persons of all layers: who says who answers says who is who.
 
 use crate::model::Person;
 use crate::policy::check::{Draft, clash};

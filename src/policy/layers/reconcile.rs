@@ -1,4 +1,4 @@
-//! Pure. Where an organisation's costs are asked for, as all layers say it.
+//! Where an organisation's costs are asked for, as all layers say it.
 
 use crate::policy::check::{Draft, ReconcileDraft};
 use crate::policy::reconcile::ReconcileRule;

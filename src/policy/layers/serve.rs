@@ -1,4 +1,4 @@
-//! Pure. Where the page is, as all layers say it.
+//! Where the page is, as all layers say it.
 
 use crate::policy::check::{Draft, ServeDraft};
 use crate::policy::serve::Serve;

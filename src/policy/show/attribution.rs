@@ -1,4 +1,4 @@
-//! Pure. Attribution rules in words, and what became of them in a place.
+//! Attribution rules in words, and what became of them in a place.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! Pure. Channels and routes in words.
+//! Channels and routes in words.
 
 use std::fmt::{self, Write};
 

@@ -1,4 +1,4 @@
-//! Pure. The user's own prices in words.
+//! The user's own prices in words.
 
 use std::fmt::{self, Write};
 

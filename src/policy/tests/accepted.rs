@@ -1,4 +1,4 @@
-//! Pure. Policies that are right, and what they mean.
+//! Policies that are right, and what they mean.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Pure. Alerts that are right, in words, and alerts that are wrong.
+//! Alerts that are right, in words, and alerts that are wrong.
 
 use super::*;
 use crate::policy::show::show;

@@ -1,4 +1,4 @@
-//! Pure. What is said about a budget that cannot be divided, and about choices that nobody can make.
+//! What is said about a budget that cannot be divided, and about choices that nobody can make.
 
 use super::messages;
 use super::refused::{budget, steps};

@@ -1,4 +1,4 @@
-//! Pure. `[gateway]`: whose file says whether runs have one, and where it leads.
+//! `[gateway]`: whose file says whether runs have one, and where it leads.
 
 use super::*;
 

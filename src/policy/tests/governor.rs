@@ -1,4 +1,4 @@
-//! Pure. The `[governor]` table: what it means, what is wrong with one, and who may write it.
+//! The `[governor]` table: what it means, what is wrong with one, and who may write it.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Pure. Several layers together.
+//! Several layers together.
 
 use super::*;
 use crate::model::{Quantity, Verb};

@@ -1,4 +1,4 @@
-//! Pure. What a whole policy means, and what is said about one that is wrong.
+//! What a whole policy means, and what is said about one that is wrong.
 
 mod accepted;
 mod alert;

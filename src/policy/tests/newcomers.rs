@@ -1,4 +1,4 @@
-//! Pure. What people write who have read one page, and what they are told: each slip once, with what to write.
+//! What people write who have read one page, and what they are told: each slip once, with what to write.
 
 use super::refused::{budget, gate, steps};
 use super::*;

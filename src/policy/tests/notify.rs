@@ -1,4 +1,4 @@
-//! Pure. `[notify]`: what it means, what is wrong with one, and who may write it.
+//! `[notify]`: what it means, what is wrong with one, and who may write it.
 
 use std::time::Duration;
 

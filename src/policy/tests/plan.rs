@@ -1,4 +1,4 @@
-//! Pure. Budgets over a plan's own limits that are right, in words, and those that are wrong.
+//! Budgets over a plan's own limits that are right, in words, and those that are wrong.
 
 use super::*;
 use crate::model::Verb;

@@ -1,4 +1,4 @@
-//! Pure. `[reconcile]`: whose file says where the admin key lies, and never the environment.
+//! `[reconcile]`: whose file says where the admin key lies, and never the environment.
 
 use super::*;
 use crate::policy::reconcile::ReconcileRule;

@@ -1,4 +1,4 @@
-//! Pure. Policies that are wrong, and what is said about them.
+//! Policies that are wrong, and what is said about them.
 
 use super::*;
 use crate::policy::diagnostic::render;

@@ -1,4 +1,4 @@
-//! Pure. `[serve]`: what it means, what is wrong with one, and who may write it.
+//! `[serve]`: what it means, what is wrong with one, and who may write it.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Pure. Policies that can be obeyed, but cannot be meant: what is said about them, and what of them is left alone.
+//! Policies that can be obeyed, but cannot be meant: what is said about them, and what of them is left alone.
 
 use super::refused::{budget, gate, steps};
 use super::*;

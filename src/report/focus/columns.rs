@@ -1,4 +1,4 @@
-//! Pure. Each column of FOCUS, by name, and what govern writes into it.
+//! Each column of FOCUS, by name, and what govern writes into it.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,4 +1,4 @@
-//! Pure. What a reader of FOCUS may rely on.
+//! What a reader of FOCUS may rely on.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Pure. Drawings: columns beside one another, with a line to hold them against. What they show is written beside them in
+//! Drawings: columns beside one another, with a line to hold them against. What they show is written beside them in
 //! HTML, so that it can be read at any width and aloud.
 
 use super::markup::{Html, tag};

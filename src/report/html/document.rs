@@ -1,4 +1,4 @@
-//! Pure. A whole document around what a page shows.
+//! A whole document around what a page shows.
 
 use super::markup::{Html, sheet, tag};
 

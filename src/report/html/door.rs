@@ -1,4 +1,4 @@
-//! Pure. What stands at the door of a page: a form for the key, and what is said to whoever is not let in.
+//! What stands at the door of a page: a form for the key, and what is said to whoever is not let in.
 
 use super::document::{Frame, document};
 use super::markup::{Html, tag};

@@ -1,4 +1,4 @@
-//! Pure. The front page of an account: what runs, what waits, where budgets stand, what was spent. Its parts stand by
+//! The front page of an account: what runs, what waits, where budgets stand, what was spent. Its parts stand by
 //! themselves, so that one that has changed can take the place of what is shown.
 
 use super::document::{Frame, document};

@@ -1,4 +1,4 @@
-//! Pure. Markup: a text becomes HTML here and nowhere else, and only escaped.
+//! Markup: a text becomes HTML here and nowhere else, and only escaped.
 
 use std::fmt::Write;
 

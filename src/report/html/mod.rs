@@ -1,4 +1,4 @@
-//! Pure. Pages as HTML: the same blocks that the terminal and Markdown lay out.
+//! Pages as HTML: the same blocks that the terminal and Markdown lay out.
 
 pub mod chart;
 pub mod document;

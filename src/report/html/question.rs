@@ -1,4 +1,4 @@
-//! Pure. The page of a question, for whoever has the token of the letter that put it or is known to a proxy: what is
+//! The page of a question, for whoever has the token of the letter that put it or is known to a proxy: what is
 //! asked, and a form that answers.
 
 use super::document::{Frame, document};

@@ -1,4 +1,4 @@
-//! Pure. The page of one run: what it was, what it spent, what was done about it and why.
+//! The page of one run: what it was, what it spent, what was done about it and why.
 
 use super::document::{Frame, document};
 use super::front::live;

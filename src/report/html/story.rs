@@ -1,4 +1,4 @@
-//! Pure. The story of one run in one file that stands alone: when its threads worked, what was decided, what tools cost.
+//! The story of one run in one file that stands alone: when its threads worked, what was decided, what tools cost.
 
 use super::chart::{Bar, Columns};
 use super::document::{Alone, alone};

@@ -1,4 +1,4 @@
-//! Pure. What was spent in a time and what came of it, in one file that stands alone: for a lead, or for a client.
+//! What was spent in a time and what came of it, in one file that stands alone: for a lead, or for a client.
 
 mod days;
 mod runs;

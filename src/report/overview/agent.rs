@@ -1,4 +1,4 @@
-//! Pure. An agent more closely: its sessions, what it did last, what was decided about it and why, its spend over time.
+//! An agent more closely: its sessions, what it did last, what was decided about it and why, its spend over time.
 
 use std::time::Duration;
 

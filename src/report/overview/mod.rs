@@ -1,4 +1,4 @@
-//! Pure. One look at an account: what runs, what waits for an answer, where budgets stand, what was spent today and this
+//! One look at an account: what runs, what waits for an answer, where budgets stand, what was spent today and this
 //! month. A screen and a page show the same.
 
 pub mod agent;

@@ -1,4 +1,4 @@
-//! Pure. The agents of all runs in one list: in an order that somebody chose, and only those that they look for.
+//! The agents of all runs in one list: in an order that somebody chose, and only those that they look for.
 
 use std::cmp::Reverse;
 

@@ -1,4 +1,4 @@
-//! Pure. What was spent since a moment, as a whole and by team, project and model.
+//! What was spent since a moment, as a whole and by team, project and model.
 
 use std::collections::BTreeMap;
 

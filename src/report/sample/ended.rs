@@ -1,4 +1,4 @@
-//! Pure. A fleet that the tests show after it ran: one agent of each fate.
+//! A fleet that the tests show after it ran: one agent of each fate.
 
 use chrono_tz::Tz;
 

@@ -1,4 +1,4 @@
-//! Pure. A fleet that the tests show before it starts.
+//! A fleet that the tests show before it starts.
 
 use crate::model::{Priority, Quantity, Registration};
 use crate::report::fleet_plan::{FleetPlan, PlanBudget, PlanRow};

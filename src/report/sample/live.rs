@@ -1,4 +1,4 @@
-//! Pure. A fleet that the tests show while it runs.
+//! A fleet that the tests show while it runs.
 
 use crate::model::{ApprovalId, Live, LiveAgent, LiveLimit, LivePool, Money, Standing, Unit};
 use crate::report::sample::at;

@@ -1,4 +1,4 @@
-//! Pure. An account that the tests show: a fleet, an agent that installed hooks govern, a question, a budget that ends soon.
+//! An account that the tests show: a fleet, an agent that installed hooks govern, a question, a budget that ends soon.
 
 use chrono_tz::Tz;
 

@@ -1,4 +1,4 @@
-//! Pure. Responses as reports of spend show them.
+//! Responses as reports of spend show them.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Pure. A policy tried on made-up history.
+//! A policy tried on made-up history.
 
 use super::*;
 use crate::report::trial::Unreplayed;

@@ -1,4 +1,4 @@
-//! Pure. Budgets that are divided, and what the governor chose, in words.
+//! Budgets that are divided, and what the governor chose, in words.
 
 use crate::model::event::{Chosen, Course, Decision, EventKind, Moved};
 use crate::model::{Event, Unit};

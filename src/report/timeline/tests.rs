@@ -1,4 +1,4 @@
-//! Pure. A run's events as a person is told them.
+//! A run's events as a person is told them.
 
 use super::*;
 use crate::model::event::{Chosen, Course, Moved};

@@ -1,4 +1,4 @@
-//! Pure. Lines of real versions, shortened.
+//! Lines of real versions, shortened.
 
 use super::*;
 

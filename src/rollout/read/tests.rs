@@ -1,4 +1,4 @@
-//! Pure. Lines as Codex writes them, and lines that nobody should write.
+//! Lines as Codex writes them, and lines that nobody should write.
 
 use proptest::prelude::*;
 

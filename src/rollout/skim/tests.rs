@@ -1,4 +1,4 @@
-//! Pure. What is known by a line's head is what its whole would have said.
+//! What is known by a line's head is what its whole would have said.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Pure. awk: pipes, `system`, and what is loaded.
+//! Awk: pipes, `system`, and what is loaded.
 
 use super::super::word::Word;
 use super::Found;

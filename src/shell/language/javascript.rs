@@ -1,4 +1,4 @@
-//! Pure. JavaScript: names and modules that start processes or make code of text.
+//! JavaScript: names and modules that start processes or make code of text.
 
 use super::names::{contains, literal, named, names};
 

@@ -1,4 +1,4 @@
-//! Pure. Other languages than a shell's: where a program stands on a command line, and whether it may start a process
+//! Other languages than a shell's: where a program stands on a command line, and whether it may start a process
 //! or load code.
 //!
 //! A program is not run in the mind: it is looked through for all that its language has to start a process, to load

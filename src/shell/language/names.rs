@@ -1,4 +1,4 @@
-//! Pure. Names in a program's text.
+//! Names in a program's text.
 
 /// Every name in a text, and what stands right before it.
 pub(super) fn names(text: &str) -> impl Iterator<Item = (&str, &str)> {

@@ -1,4 +1,4 @@
-//! Pure. Languages that are seldom written on a command line: what in them starts processes or loads code.
+//! Languages that are seldom written on a command line: what in them starts processes or loads code.
 
 use super::super::unknown::is_plain;
 use super::names::{contains, first_of, named, names};

@@ -1,4 +1,4 @@
-//! Pure. Perl: words that start processes, open commands, or make code of text.
+//! Perl: words that start processes, open commands, or make code of text.
 
 use super::super::word::Word;
 use super::names::{contains, named, names};

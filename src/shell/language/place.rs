@@ -1,4 +1,4 @@
-//! Pure. Where the programs of an interpreter stand among its options.
+//! Where the programs of an interpreter stand among its options.
 
 use super::super::options::values_of;
 use super::super::unknown::is_plain;

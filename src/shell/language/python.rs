@@ -1,4 +1,4 @@
-//! Pure. Python: names that start processes, load code, or find names by text.
+//! Python: names that start processes, load code, or find names by text.
 
 use super::names::{contains, literal, named, names};
 

@@ -1,4 +1,4 @@
-//! Pure. sed: scripts are read command by command; `e` and the flag `e` of `s` start others.
+//! Sed: scripts are read command by command; `e` and the flag `e` of `s` start others.
 
 use super::super::word::Word;
 use super::Found;

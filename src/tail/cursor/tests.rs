@@ -1,4 +1,4 @@
-//! Owns nothing: bytes in any pieces, files that shrink, lines too long.
+//! Bytes in any pieces, files that shrink, lines too long.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;

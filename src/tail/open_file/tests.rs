@@ -1,4 +1,4 @@
-//! Owns nothing: a file that is held, and what is done to its name.
+//! A file that is held, and what is done to its name.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! Owns the session files: why they cannot be watched.
+//! The session files: why they cannot be watched.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Owns nothing: real inotify over folders that appear, fill and go.
+//! Real inotify over folders that appear, fill and go.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};

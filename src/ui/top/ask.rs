@@ -1,4 +1,4 @@
-//! Pure. Keys, and what they ask of others.
+//! Keys, and what they ask of others.
 
 use crate::model::{ApprovalId, Brake, RunId};
 use crate::report::overview::agent::AgentKey;

@@ -1,4 +1,4 @@
-//! Pure. The screen as it is to be: a head, the middle that scrolls, what needs somebody, a line to type on, the keys.
+//! The screen as it is to be: a head, the middle that scrolls, what needs somebody, a line to type on, the keys.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -1,4 +1,4 @@
-//! Pure. What keys do: they move through what is shown, or ask for something that others carry out.
+//! What keys do: they move through what is shown, or ask for something that others carry out.
 
 use super::ask::{Ask, Key, Wanted};
 use super::state::{Mode, Top, Typing, View, What};

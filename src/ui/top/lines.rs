@@ -1,4 +1,4 @@
-//! Pure. Pages as lines of a full screen: the same columns and words as everywhere, in styles in the place of escapes.
+//! Pages as lines of a full screen: the same columns and words as everywhere, in styles in the place of escapes.
 
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};

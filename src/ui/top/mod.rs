@@ -1,4 +1,4 @@
-//! Owns the full screen of `govern top`: what is on it, what keys do, and the terminal that it is on.
+//! The full screen of `govern top`: what is on it, what keys do, and the terminal that it is on.
 
 mod ask;
 mod draw;

@@ -1,4 +1,4 @@
-//! Owns the terminal while a full screen is on it: its modes, what is drawn, the keys; all is as it was in the end.
+//! The terminal while a full screen is on it: its modes, what is drawn, the keys; all is as it was in the end.
 
 use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! Pure. What is on the screen: the account as it was seen last, where somebody is in it, what they type.
+//! What is on the screen: the account as it was seen last, where somebody is in it, what they type.
 
 use super::ask::{Ask, Wanted};
 use crate::model::{ApprovalId, RunId, Subject, Timestamp};

@@ -1,4 +1,4 @@
-//! Pure. What a response is known by, so that it counts once however often its file tells of it.
+//! What a response is known by, so that it counts once however often its file tells of it.
 
 use std::collections::{HashMap, HashSet};
 

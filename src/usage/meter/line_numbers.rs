@@ -1,4 +1,4 @@
-//! Pure. The numbers of a file's lines. Codex counts those that it writes in its memory (about 0.151 to 0.171), so that
+//! The numbers of a file's lines. Codex counts those that it writes in its memory (about 0.151 to 0.171), so that
 //! a line which another program appends has the number of one before it, or of the next one, or none.
 
 /// How the numbers have gone on so far.

@@ -1,4 +1,4 @@
-//! Pure. Whose file it is, and where what it inherited ends.
+//! Whose file it is, and where what it inherited ends.
 
 use std::time::Duration;
 

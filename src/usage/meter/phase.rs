@@ -1,4 +1,4 @@
-//! Pure. What a thread is doing, as far as its file shows it.
+//! What a thread is doing, as far as its file shows it.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! Pure. Which counts only say again what usage records have said.
+//! Which counts only say again what usage records have said.
 
 use std::collections::VecDeque;
 

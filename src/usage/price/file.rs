@@ -1,4 +1,4 @@
-//! Pure. The form of `prices.toml`, and what may not be in it.
+//! The form of `prices.toml`, and what may not be in it.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! Pure. What tokens cost: a dated table, and the user's own rates over it.
+//! What tokens cost: a dated table, and the user's own rates over it.
 //!
 //! `prices.toml` is the table: OpenAI's list prices, embedded in the binary with its date. A model
 //! is found by its exact name, its aliases, without a known provider's prefix or without a

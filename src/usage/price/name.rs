@@ -1,4 +1,4 @@
-//! Pure. From the name that Codex recorded to the model in the table.
+//! From the name that Codex recorded to the model in the table.
 
 use chrono::NaiveDate;
 

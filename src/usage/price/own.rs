@@ -1,4 +1,4 @@
-//! Pure. A user's own price over the listed one: what it leaves out, and what holds then.
+//! A user's own price over the listed one: what it leaves out, and what holds then.
 
 use super::table::{Model, Own, Part, PriceOverride, TierPrice, TierRow};
 

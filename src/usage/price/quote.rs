@@ -1,4 +1,4 @@
-//! Pure. What a response costs, at which rate, and how sure that is.
+//! What a response costs, at which rate, and how sure that is.
 
 use std::fmt;
 

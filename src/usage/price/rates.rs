@@ -1,4 +1,4 @@
-//! Pure. Rates, factors on them, and the one place where a response's tokens become money.
+//! Rates, factors on them, and the one place where a response's tokens become money.
 
 use crate::model::{Money, Tokens};
 

@@ -1,4 +1,4 @@
-//! Pure. The table: every known model, its rates and since when they hold.
+//! The table: every known model, its rates and since when they hold.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Pure. Prices by hand: each expected amount is written out, none is computed the way the product does.
+//! Prices by hand: each expected amount is written out, none is computed the way the product does.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Pure. Which commands run a project's tests: told by the words that start them.
+//! Which commands run a project's tests: told by the words that start them.
 
 /// Words that only carry another command.
 const CARRIERS: [&str; 17] = [

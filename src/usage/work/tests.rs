@@ -1,4 +1,4 @@
-//! Pure. Deeds and looks in order, and what they come to.
+//! Deeds and looks in order, and what they come to.
 
 use proptest::prelude::*;
 

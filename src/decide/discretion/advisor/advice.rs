@@ -1,4 +1,4 @@
-//! Pure. Answers of the governor model are obeyed, and counted; who waits for one at its limit is held.
+//! Answers of the governor model are obeyed, and counted; who waits for one at its limit is held.
 
 use crate::model::event::{EventKind, GOVERNOR};
 use crate::model::{AgentName, Response, Unit};

@@ -1,4 +1,4 @@
-//! Pure. Whether a question to the governor model fits: into its share, and under every limit that it counts for.
+//! Whether a question to the governor model fits: into its share, and under every limit that it counts for.
 
 use super::{Adviser, MOST_FAILURES};
 use crate::decide::accounts::account::{Account, amount};

@@ -1,4 +1,4 @@
-//! Pure. Questions to the governor model are put, answered, and given up.
+//! Questions to the governor model are put, answered, and given up.
 
 use crate::model::event::{Advice, Chosen, EventKind};
 use crate::model::{AgentName, ModelId};

@@ -1,4 +1,4 @@
-//! Pure. The rule as a table that a reader can study, and what holds for all facts.
+//! The rule as a table that a reader can study, and what holds for all facts.
 
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Pure. What an agent is to be told reaches each of its threads with the next hook that can carry it.
+//! What an agent is to be told reaches each of its threads with the next hook that can carry it.
 
 use std::collections::BTreeSet;
 

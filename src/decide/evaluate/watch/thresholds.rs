@@ -1,4 +1,4 @@
-//! Pure. Whether an agent is over the mark of an alert, and how that is said.
+//! Whether an agent is over the mark of an alert, and how that is said.
 
 use super::*;
 use crate::decide::agents::Agent;

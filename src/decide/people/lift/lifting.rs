@@ -1,4 +1,4 @@
-//! Pure. Limits are lifted: before the run goes on, and by answers.
+//! Limits are lifted: before the run goes on, and by answers.
 
 use crate::model::BudgetKey;
 use crate::model::BudgetName;

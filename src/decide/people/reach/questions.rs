@@ -1,4 +1,4 @@
-//! Pure. Whether the policy has questions that are not put here, because nobody can be reached with them.
+//! Whether the policy has questions that are not put here, because nobody can be reached with them.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Pure. What a message holds, and that what an agent names in it is text.
+//! What a message holds, and that what an agent names in it is text.
 
 use super::*;
 use crate::model::notice::{NOTICE_SCHEMA, NoticeBudget, NoticeDecision};

@@ -1,4 +1,4 @@
-//! Pure. Spend by day, week or month as columns, with the line of a budget, and what is to come by its forecast.
+//! Spend by day, week or month as columns, with the line of a budget, and what is to come by its forecast.
 
 use chrono::TimeDelta;
 

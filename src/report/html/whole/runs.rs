@@ -1,4 +1,4 @@
-//! Pure. The runs that took most.
+//! The runs that took most.
 
 use super::{MANNER, Whole};
 use crate::model::{RunId, Timestamp};

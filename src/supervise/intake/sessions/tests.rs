@@ -1,4 +1,4 @@
-//! Owns nothing: how a run's session files are read to their end, and what a full disk means.
+//! How a run's session files are read to their end, and what a full disk means.
 
 use std::sync::Arc;
 

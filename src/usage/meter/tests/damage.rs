@@ -1,4 +1,4 @@
-//! Owns nothing: whatever bytes a session file has, in whatever pieces they come, nothing breaks and nothing counts twice.
+//! Whatever bytes a session file has, in whatever pieces they come, nothing breaks and nothing counts twice.
 //!
 //! `PROPTEST_CASES=100000 cargo test --release --lib damage` looks for longer.
 

@@ -1,4 +1,4 @@
-//! Owns nothing: every folder of `tests/fixtures/rollouts` is read and compared with its `expected.json`.
+//! Every folder of `tests/fixtures/rollouts` is read and compared with its `expected.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

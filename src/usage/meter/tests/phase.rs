@@ -1,4 +1,4 @@
-//! Pure. What a thread does between its responses.
+//! What a thread does between its responses.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Pure. The accounting rule on records made by hand, and on real files that say things again.
+//! The accounting rule on records made by hand, and on real files that say things again.
 
 use proptest::prelude::*;
 
