@@ -28,8 +28,6 @@ pub mod policy;
 pub mod policy_try;
 pub mod prices;
 pub mod prune;
-#[cfg(test)]
-mod reading;
 pub mod reconcile;
 mod reconciled;
 pub mod report;
@@ -294,3 +292,6 @@ fn reading(verb: impl FnOnce(&mut dyn Write, &Here<'_>) -> Result<Exit>) -> Resu
 fn demo_at_work(args: &demo::DemoArgs) -> Result<Exit> {
     demo::run(args, &mut std::io::stdout(), &here()?)
 }
+
+#[cfg(test)]
+mod tests;
