@@ -67,8 +67,6 @@ const PURE_PARTS: &[&str] = &[
     "proxy/usage.rs",
     "ui/answer.rs",
     "ui/layout.rs",
-    "ui/pages.rs",
-    "ui/table_checks.rs",
     "ui/top/ask.rs",
     "ui/top/draw.rs",
     "ui/top/keys.rs",
@@ -165,6 +163,22 @@ struct File {
     code: String,
 }
 
+/// The text without its declarations of modules that are tests, which stand among the others: `#[cfg(test)] mod tests;`.
+fn without_test_modules(text: &str) -> String {
+    let mut lines = text.lines().peekable();
+    let mut kept = String::new();
+    while let Some(line) = lines.next() {
+        let declares = lines.peek().is_some_and(|next| next.contains("mod ") && next.ends_with(';'));
+        if line == "#[cfg(test)]" && declares {
+            lines.next();
+            continue;
+        }
+        kept.push_str(line);
+        kept.push('\n');
+    }
+    kept
+}
+
 fn files() -> Vec<File> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
@@ -180,7 +194,8 @@ fn files() -> Vec<File> {
                 let stage = below.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
                 // Tests stand at the end of a file, or are a file `tests.rs`.
                 let is_test = below.iter().any(|part| part == "tests.rs" || part == "tests");
-                let product = text.split("#[cfg(test)]").next().unwrap_or_default();
+                let product = without_test_modules(&text);
+                let product = product.split("#[cfg(test)]").next().unwrap_or_default();
                 let lines = product.lines().filter(|line| !line.trim_start().starts_with("//"));
                 let code = if is_test { String::new() } else { lines.collect::<Vec<_>>().join("\n") };
                 found.push(File { path: below.to_owned(), stage, text, is_test, code });

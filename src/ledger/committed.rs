@@ -126,7 +126,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::Verified;
-    use crate::ledger::testing::*;
+    use crate::ledger::tests::testing::*;
     use crate::model::{Commit, LineKind, Lines, RunId};
 
     fn id(n: u8) -> CommitId {

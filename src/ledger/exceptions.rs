@@ -256,7 +256,7 @@ fn unpriced(ledger: &Ledger, filter: &Filter) -> Result<Vec<Exception>, LedgerEr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::testing::*;
+    use crate::ledger::tests::testing::*;
     use crate::model::{AlertName, Answer, BudgetName, Cost, Response};
 
     fn ids(ledger: &Ledger) -> Vec<String> {
@@ -272,7 +272,7 @@ mod tests {
     }
 
     fn decided_event(run: &str) -> Event {
-        crate::ledger::testing::decided(run)
+        crate::ledger::tests::testing::decided(run)
     }
 
     #[test]

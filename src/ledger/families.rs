@@ -128,7 +128,7 @@ fn named(conn: &Connection, run_no: i64, root: i64, sum: Sum) -> Result<Family, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::testing::*;
+    use crate::ledger::tests::testing::*;
     use crate::model::Response;
 
     #[test]

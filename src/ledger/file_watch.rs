@@ -52,7 +52,7 @@ fn is_ledgers(name: &OsStr) -> bool {
 mod tests {
     use super::*;
     use crate::ledger::Ledger;
-    use crate::ledger::testing::govern;
+    use crate::ledger::tests::testing::govern;
 
     #[test]
     fn a_write_is_heard() {

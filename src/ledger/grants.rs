@@ -111,7 +111,7 @@ pub(super) fn all(conn: &Connection) -> Result<Vec<(i64, Grant)>, LedgerError> {
 mod tests {
     use super::*;
     use crate::ledger::Verified;
-    use crate::ledger::testing::*;
+    use crate::ledger::tests::testing::*;
     use crate::model::Unit;
 
     fn new(amount: i64) -> NewGrant {

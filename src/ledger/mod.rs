@@ -57,8 +57,6 @@ mod store;
 mod sub_agents;
 mod sums;
 #[cfg(test)]
-mod testing;
-#[cfg(test)]
 mod tests;
 pub mod trail;
 mod turn;

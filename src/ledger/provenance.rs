@@ -113,7 +113,7 @@ pub(super) fn follows(conn: &Connection, n: i64, data: &str, hash: Hash) -> Resu
 
 #[cfg(test)]
 mod tests {
-    use crate::ledger::testing::*;
+    use crate::ledger::tests::testing::*;
     use crate::ledger::{Ledger, Verified};
     use crate::model::ApprovalState;
 

@@ -185,7 +185,7 @@ impl Parts {
 mod tests {
     use super::*;
     use crate::ledger::Verified;
-    use crate::ledger::testing::*;
+    use crate::ledger::tests::testing::*;
     use crate::model::ToldPart;
     use crate::model::reconciled::BillBasis;
 

@@ -41,7 +41,7 @@ pub fn claim(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::testing::*;
+    use crate::ledger::tests::testing::*;
 
     #[test]
     fn of_two_that_would_go_on_with_a_run_one_does() {

@@ -71,7 +71,7 @@ pub fn reviews(ledger: &Ledger) -> Result<BTreeMap<ExceptionId, Review>, LedgerE
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::testing::*;
+    use crate::ledger::tests::testing::*;
 
     #[test]
     fn the_last_decision_about_an_exception_counts() {

@@ -36,7 +36,7 @@ pub fn acted(ledger: &Ledger, filter: &Filter) -> Result<Vec<RunId>, LedgerError
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::testing::*;
+    use crate::ledger::tests::testing::*;
     use crate::model::event::{Decision, EventKind};
     use crate::model::{Event, Verb};
 

@@ -36,7 +36,7 @@ pub fn wrapped_up(turn: &Turn<'_>, run: &RunId, key: &BudgetKey) -> Result<Optio
 mod tests {
     use super::*;
     use crate::ledger::Ledger;
-    use crate::ledger::testing::*;
+    use crate::ledger::tests::testing::*;
     use crate::model::event::WrapUp;
 
     #[test]

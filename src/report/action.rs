@@ -438,7 +438,7 @@ mod tests {
 
     fn event(kind: EventKind) -> Event {
         Event {
-            at: super::super::sample::at("2026-11-22T14:00:00Z"),
+            at: crate::report::tests::sample::at("2026-11-22T14:00:00Z"),
             run: "r1".into(),
             agent: Some(AgentName::new("web")),
             kind,

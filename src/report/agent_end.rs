@@ -347,7 +347,7 @@ impl Serialize for PoolEnd {
 
 #[cfg(test)]
 mod tests {
-    use crate::report::sample;
+    use crate::report::tests::sample;
 
     #[test]
     fn agents_teams_models_and_threads_come_to_the_runs_total_and_a_pool_to_what_it_had() {

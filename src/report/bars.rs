@@ -129,7 +129,7 @@ pub fn bar(limit: &LiveLimit) -> Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample;
+    use crate::report::tests::sample;
 
     #[test]
     fn what_does_not_fit_is_counted_and_what_needs_to_be_seen_is_shown() {

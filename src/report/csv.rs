@@ -83,8 +83,9 @@ pub(super) fn text(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{By, sample};
     use super::*;
+    use crate::report::By;
+    use crate::report::tests::sample;
 
     #[test]
     fn texts_are_quoted_and_cannot_be_formulas() {

@@ -208,7 +208,7 @@ impl Serialize for EstimateBy {
 mod tests {
     use super::*;
     use crate::ui::Look;
-    use crate::ui::table_checks::tables_are_readable;
+    use crate::ui::tests::table_checks::tables_are_readable;
 
     fn cents(cents: i64) -> Money {
         Money::from_nanos(cents * 10_000_000)

@@ -229,7 +229,7 @@ mod tests {
     use super::*;
     use crate::compare::Remedy;
     use crate::ui::Look;
-    use crate::ui::table_checks::tables_are_readable;
+    use crate::ui::tests::table_checks::tables_are_readable;
 
     fn sample(all: bool) -> ExceptionReport {
         let at = |seconds: i64| Timestamp::from_timestamp(1_795_341_600 + seconds, 0).unwrap();

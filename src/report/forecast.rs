@@ -108,7 +108,7 @@ mod tests {
 
     use super::*;
     use crate::model::Unit;
-    use crate::report::sample;
+    use crate::report::tests::sample;
 
     /// November, in cents: spent of a limit.
     fn november(spent: i64, limit: i64) -> BudgetStanding {

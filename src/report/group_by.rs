@@ -180,8 +180,8 @@ impl fmt::Display for By {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample;
     use super::*;
+    use crate::report::tests::sample;
 
     #[test]
     fn every_word_of_the_design_is_read_and_shown_alike() {

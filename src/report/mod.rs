@@ -71,4 +71,4 @@ pub use summary::{Frame, PriceStamp, Summary, Tally, Totals};
 pub use trial::TrialReport;
 
 #[cfg(test)]
-pub(crate) mod sample;
+pub(crate) mod tests;

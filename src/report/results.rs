@@ -256,9 +256,10 @@ fn in_words(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{json, sample};
     use super::*;
     use crate::model::{CommitId, LineKind, Lines};
+    use crate::report::json;
+    use crate::report::tests::sample;
     use crate::results::Part;
     use crate::results::totals::Amount;
     use crate::ui::Look;

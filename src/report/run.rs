@@ -487,7 +487,7 @@ fn budget_item(standing: &BudgetStanding) -> Item {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample;
+    use crate::report::tests::sample;
 
     #[test]
     fn shares_are_of_a_limit_that_responses_count_against() {

@@ -201,10 +201,10 @@ impl Serialize for Savings {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::sample;
     use super::*;
+    use crate::report::tests::sample;
     use crate::ui::Look;
-    use crate::ui::table_checks::tables_are_readable;
+    use crate::ui::tests::table_checks::tables_are_readable;
 
     pub(in crate::report) fn savings() -> Savings {
         let dollars = |text: &str| Money::parse_decimal(text).unwrap();

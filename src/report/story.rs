@@ -127,8 +127,8 @@ pub fn of_tools(tools: &[ToolCost]) -> Page {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample;
     use super::*;
+    use crate::report::tests::sample;
 
     #[test]
     fn a_lane_has_the_cost_of_its_thread_where_it_was_spent() {

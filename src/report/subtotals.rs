@@ -111,8 +111,8 @@ fn without_gaps(time: &By, rows: &[Row]) -> Option<Vec<Row>> {
 mod tests {
     use chrono_tz::Tz;
 
-    use super::super::sample;
     use super::*;
+    use crate::report::tests::sample;
 
     fn outline(by: &[&str], responses: &[(&str, &str, &str, &str)]) -> Vec<String> {
         let by: Vec<By> = by.iter().map(|word| By::parse(word).unwrap()).collect();

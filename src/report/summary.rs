@@ -322,9 +322,9 @@ fn sorted(by: &[By], groups: BTreeMap<Vec<Option<String>>, Totals>) -> Vec<Row> 
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::sample;
     use super::*;
     use crate::model::Dimension;
+    use crate::report::tests::sample;
 
     fn keys(summary: &Summary) -> Vec<String> {
         summary

@@ -10,9 +10,7 @@ pub mod prompt;
 pub mod top;
 
 #[cfg(test)]
-mod pages;
-#[cfg(test)]
-pub(crate) mod table_checks;
+pub(crate) mod tests;
 
 use std::io::{IsTerminal, Write};
 
@@ -101,24 +99,4 @@ fn wants_colour(terminal: bool, no_color: Option<&str>, force: Option<&str>, ter
         return false;
     }
     force.is_some_and(|force| force != "0") || (terminal && term != Some("dumb"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn colour_is_for_terminals_and_can_be_told() {
-        for (terminal, no_color, force, term, colour) in [
-            (true, None, None, Some("xterm"), true),
-            (false, None, None, Some("xterm"), false),
-            (true, None, None, Some("dumb"), false),
-            (true, Some("1"), None, Some("xterm"), false),
-            (false, None, Some("1"), None, true),
-            (false, None, Some("0"), None, false),
-            (true, Some("1"), Some("1"), Some("xterm"), false),
-        ] {
-            assert_eq!(wants_colour(terminal, no_color, force, term), colour);
-        }
-    }
 }

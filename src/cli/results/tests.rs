@@ -14,7 +14,7 @@ use crate::model::{
 };
 use crate::place::checkout;
 use crate::prepare::committed::logged;
-use crate::report::sample;
+use crate::report::tests::sample;
 use crate::results::run_result::{NOT_FETCHED, younger};
 use crate::ui::Look;
 

@@ -21,7 +21,7 @@ use crate::ledger::{Ledger, Question};
 use crate::model::event::EventKind;
 use crate::model::{BudgetKey, Event, ProcessIdentity, RunProcess, Timestamp, Unit, Verb};
 use crate::prepare::here::Here;
-use crate::report::sample;
+use crate::report::tests::sample;
 use crate::ui::Look;
 
 mod brakes;

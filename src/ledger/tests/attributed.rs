@@ -1,7 +1,7 @@
 //! Where spend belongs, corrected after it was recorded.
 
 use crate::ledger::attributed::{self, Span};
-use crate::ledger::testing::*;
+use crate::ledger::tests::testing::*;
 use crate::ledger::{Ledger, Origin, Past, Verified};
 use crate::model::{Attribution, Dimension, Response};
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::ledger::hash::Hash;
-use crate::ledger::testing::*;
+use crate::ledger::tests::testing::*;
 use crate::ledger::{Ledger, Verified};
 use crate::model::event::EventKind;
 use crate::model::{Answer, ApprovalState, Event, ProcessIdentity, RunId};

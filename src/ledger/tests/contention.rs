@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::ledger::testing::*;
+use crate::ledger::tests::testing::*;
 use crate::ledger::{Ledger, Verified};
 use crate::model::{Cost, Dimension, Event, Money, Response, RunProcess};
 

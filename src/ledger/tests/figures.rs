@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::ledger::testing::*;
+use crate::ledger::tests::testing::*;
 use crate::ledger::{Counters, KeptName, Ledger, Moment, Times, Verified, figures};
 use crate::model::event::{EventKind, ToolVerdict};
 use crate::model::{Histogram, Money};

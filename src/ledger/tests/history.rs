@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::ledger::testing::*;
+use crate::ledger::tests::testing::*;
 use crate::ledger::{FileMark, Filter, Holder, Ledger, Origin, Past, Verified};
 use crate::model::event::EventKind;
 use crate::model::{Basis, Guess, Response, Tokens};

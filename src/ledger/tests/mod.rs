@@ -11,5 +11,6 @@ mod recording;
 mod repriced;
 mod sharing;
 mod sub_agents;
+pub(in crate::ledger) mod testing;
 mod totals;
 mod under_way;

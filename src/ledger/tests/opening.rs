@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use crate::ledger::testing::*;
+use crate::ledger::tests::testing::*;
 use crate::ledger::{HookChange, Ledger, LedgerError, Patience, RunFilter, Verified};
 use crate::model::event::EventKind;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::ledger::outbox::{self, Asked, Fate, Parcel};
-use crate::ledger::testing::*;
+use crate::ledger::tests::testing::*;
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::event::Answer;
 use crate::model::notice::{NOTICE_SCHEMA, NoticeQuestion};

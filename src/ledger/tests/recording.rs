@@ -1,6 +1,6 @@
 //! What is appended comes back as it was, once, in order.
 
-use crate::ledger::testing::*;
+use crate::ledger::tests::testing::*;
 use crate::ledger::{Appended, Filter, Holder, Ledger, LedgerError, RunFilter, Verified};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{ApprovalId, Basis, Billing, Cost, Event, Guess, Money, Response, ServiceTier};

@@ -1,6 +1,6 @@
 //! Responses that were recorded without a price, and one that comes later.
 
-use crate::ledger::testing::*;
+use crate::ledger::tests::testing::*;
 use crate::ledger::{Filter, Ledger, Origin, Past, SliceQuery, SumQuery, Verified};
 use crate::model::{Cost, Dimension, Money, Repriced, Response, Timestamp};
 

@@ -1,6 +1,6 @@
 //! What several processes do to each other through the ledger.
 
-use crate::ledger::testing::*;
+use crate::ledger::tests::testing::*;
 use crate::ledger::{HeldBack, Ledger, LedgerError, News, Question, Verified};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{ApprovalId, ApprovalState, Brake, Braked, BudgetKey, Response, RunProcess, Subject, Threshold};

@@ -1,7 +1,7 @@
 //! Sub-agents, as the ledger counts them.
 
 use crate::ledger::Ledger;
-use crate::ledger::testing::*;
+use crate::ledger::tests::testing::*;
 use crate::model::event::{EventKind, ToolVerdict};
 use crate::model::{Money, ThreadId};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use crate::ledger::testing::*;
+use crate::ledger::tests::testing::*;
 use crate::ledger::{Ledger, SliceQuery, SumQuery};
 use crate::model::{Attribution, Cost, Dimension, Money, Response, Sum, Timestamp, Tokens, Unit, WorkClass};
 

@@ -1,6 +1,6 @@
 //! Requests under way, and what becomes of them when their govern is killed.
 
-use crate::ledger::testing::*;
+use crate::ledger::tests::testing::*;
 use crate::ledger::{Filter, Ledger};
 use crate::model::event::EventKind;
 use crate::model::{AgentName, Alive, Event, Money, UnderWay};

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::super::sample;
 use super::*;
 use crate::model::{Guess, Tokens};
+use crate::report::tests::sample;
 use crate::usage::price::{Confidence, Price, PriceOverride, RateRow, Rates};
 
 /// The columns that FOCUS 1.3 calls mandatory, among them those that 1.2 has and 1.3 deprecates.

@@ -167,7 +167,7 @@ pub(super) fn live() -> Html {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample;
+    use crate::report::tests::sample;
 
     fn front() -> Front {
         let overview = sample::overview();

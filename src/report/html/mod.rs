@@ -166,7 +166,7 @@ fn of_tone(tone: Tone) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample;
+    use crate::report::tests::sample;
 
     const MANNER: Manner = Manner { level: 2, runs: Some("/runs/") };
 

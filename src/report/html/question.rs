@@ -131,7 +131,7 @@ mod tests {
         let notice = Notice {
             schema: NOTICE_SCHEMA.to_owned(),
             id: "msg_1".to_owned(),
-            time: crate::report::sample::at("2026-11-22T14:00:00Z"),
+            time: crate::report::tests::sample::at("2026-11-22T14:00:00Z"),
             kind: NoticeKind::Question,
             run: Some("k3f9x27m1a".to_owned()),
             agent: Some(asks.to_owned()),

@@ -50,7 +50,7 @@ fn facts(report: &RunReport) -> Html {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample;
+    use crate::report::tests::sample;
 
     #[test]
     fn a_run_is_told_from_its_start_to_how_it_is_resumed() {

@@ -177,7 +177,7 @@ mod tests {
     use super::*;
     use crate::report::overview::Order;
     use crate::report::page::Block;
-    use crate::report::sample;
+    use crate::report::tests::sample;
 
     #[test]
     fn spend_is_drawn_over_half_an_hour_and_the_least_is_seen() {

@@ -63,7 +63,7 @@ impl Overview {
 
 #[cfg(test)]
 mod tests {
-    use crate::report::sample;
+    use crate::report::tests::sample;
 
     #[test]
     fn what_runs_is_counted_and_only_what_needs_somebody_is_an_alarm() {

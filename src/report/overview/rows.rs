@@ -128,7 +128,7 @@ impl Overview {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample;
+    use crate::report::tests::sample;
 
     fn names(order: Order, filter: &str) -> Vec<String> {
         let overview = sample::overview();

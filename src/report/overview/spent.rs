@@ -105,7 +105,7 @@ fn parts(slices: &[Slice], by: &Dimension) -> Vec<Part> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample;
+    use crate::report::tests::sample;
 
     #[test]
     fn each_part_is_the_whole_and_what_is_not_shown_is_one_row() {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::event::{Chosen, Course, Moved};
 use crate::model::{Money, ResponseKey};
-use crate::report::sample;
+use crate::report::tests::sample;
 
 fn lines(kinds: Vec<(&str, EventKind)>) -> Vec<String> {
     let events: Vec<Event> = kinds.into_iter().map(|(at, kind)| sample::event(at, kind)).collect();

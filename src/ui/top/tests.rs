@@ -7,7 +7,7 @@ use ratatui::style::{Color, Modifier};
 use super::{Ask, Key, Top, Wanted, once};
 use crate::model::{ApprovalId, Brake};
 use crate::report::page::Tone;
-use crate::report::sample;
+use crate::report::tests::sample;
 use crate::ui::Look;
 
 fn shown(top: &mut Top, (columns, lines): (u16, u16)) -> String {

@@ -6,7 +6,8 @@ use crate::report::exceptions::ExceptionRow;
 use crate::report::forecast::{Forecast, Outlook};
 use crate::report::html::story::{self, RunStory};
 use crate::report::story::Lanes;
-use crate::report::{BudgetRow, BudgetStanding, sample};
+use crate::report::tests::sample;
+use crate::report::{BudgetRow, BudgetStanding};
 
 const HOSTILE: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(2)></style>";
 

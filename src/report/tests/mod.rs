@@ -1,0 +1,3 @@
+//! What the tests of reports show.
+
+pub(crate) mod sample;
