@@ -31,7 +31,7 @@ pub(in crate::decide) fn examine(agents: &mut Agents, effects: &mut Effects, who
     }
     agent.passing = Passing::Examining;
     agent.because = match &agent.setup.check {
-        Some(check) => format!("its check runs: {}", check.command),
+        Some(check) => format!("its check runs: {}", check.shown),
         None => "what it changed is looked at".to_owned(),
     };
     action_ids::request(agents, effects, who, "examine");

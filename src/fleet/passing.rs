@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::codex::redact;
 use crate::model::{CheckFails, WorkCheck, WorkReview};
 use crate::policy::check;
 use crate::policy::duration::{self, DURATION_HINT};
@@ -43,8 +44,8 @@ pub(super) fn check(table: &Table<'_>, notes: &mut Notes) -> Option<WorkCheck> {
     } else if command.value.len() > MOST_COMMAND {
         "`check` is longer than 10,000 bytes"
     } else {
-        let command = command.value.to_owned();
-        return Some(WorkCheck { command, within: within?, fails: fails? });
+        let (command, shown) = (command.value.to_owned(), redact(command.value));
+        return Some(WorkCheck { command, shown, within: within?, fails: fails? });
     };
     notes.refuse(&command.span, wrong, "write a command as a shell reads it, such as `cargo test`");
     None

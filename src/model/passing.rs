@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 /// A command that says whether the work of an agent is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkCheck {
-    /// As a shell reads it.
+    /// As a shell reads it: for the shell alone, since it may hold a secret.
     pub command: String,
+    /// As it is shown and written down, secrets redacted.
+    pub shown: String,
     /// It has failed if it takes longer.
     pub within: Duration,
     /// What follows if it fails.

@@ -25,6 +25,8 @@ struct Came {
     done: bool,
     /// What its work came to, while nobody has said no to it.
     examined: Option<Examined>,
+    /// Somebody said no to its work; what its thread is told of that.
+    refused: Option<String>,
     /// Its last root thread.
     thread: Option<ThreadId>,
     /// The model that its last command named.
@@ -67,7 +69,8 @@ impl Past {
             let thread = came.thread.clone()?;
             let routed = came.model.clone().filter(|model| Some(model) != agent.model.as_ref());
             let rung = routed.map(|model| Rung { model, effort: None });
-            let command = invocation?.resume_with(&thread, rung.as_ref(), GO_ON).ok()?;
+            let told = came.refused.as_deref().unwrap_or(GO_ON);
+            let command = invocation?.resume_with(&thread, rung.as_ref(), told).ok()?;
             Some((command, Some(thread)))
         };
         again().unwrap_or_else(|| (agent.command.clone(), None))
@@ -83,21 +86,31 @@ impl Came {
                 self.model = if let Some(Asked::Model(model)) = asked { Some(model) } else { None };
                 self.done = false;
                 self.examined = None;
+                self.refused = None;
             }
             EventKind::ThreadSeen { thread, root, .. } if thread == root => self.thread = Some(thread),
             EventKind::Examined(examined) => self.examined = examined.is_passed().then_some(examined),
             // Silence is no word about the work: only a no has its agent go on with it.
-            EventKind::Answered { answer: Answer::Refuse, .. } => self.examined = None,
+            EventKind::Answered { answer: Answer::Refuse, reason, .. } => {
+                let reviewed = self.examined.take();
+                self.refused = reviewed.map(|_| no_said(reason.as_deref()));
+            }
             EventKind::AgentEnded { result, .. } => self.done = result == Some(AgentResult::Done),
             _ => {}
         }
     }
 }
 
+/// What the thread whose work was refused is told.
+fn no_said(reason: Option<&str>) -> String {
+    let why = reason.map_or_else(|| ".".to_owned(), |reason| format!(": {reason}"));
+    format!("Your work was reviewed and not accepted{why}\n\nLook at it again, and correct it.")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Money;
+    use crate::model::{ApprovalId, Money};
 
     fn came(kinds: Vec<EventKind>) -> Came {
         let mut came = Came::default();
@@ -136,6 +149,25 @@ mod tests {
             let said = format!("{kinds:?}");
             assert_eq!(came(kinds).done, done, "{said}");
         }
+    }
+
+    #[test]
+    fn a_thread_is_told_why_its_work_was_refused() {
+        let refused = || EventKind::Answered {
+            approval: ApprovalId(1),
+            answer: Answer::Refuse,
+            by: "lead".to_owned(),
+            reason: Some("no tests".to_owned()),
+        };
+        let told = came(vec![started(&["codex"]), EventKind::Examined(Examined::default()), refused()]).refused;
+        assert_eq!(
+            told.as_deref(),
+            Some("Your work was reviewed and not accepted: no tests\n\nLook at it again, and correct it.")
+        );
+        // Of something else than its work.
+        assert_eq!(came(vec![started(&["codex"]), refused()]).refused, None);
+        let again = vec![EventKind::Examined(Examined::default()), refused(), started(&["codex"])];
+        assert_eq!(came(again).refused, None);
     }
 
     #[test]

@@ -219,10 +219,10 @@ impl FleetPlan {
 /// What the work of an agent has to pass before what needs it starts.
 fn passes(row: &PlanRow) -> Option<Item> {
     let again = |check: &WorkCheck| match check.fails {
-        CheckFails::Again => ", which it may fail once",
+        CheckFails::Again => ", and may fail once if its thread can go on",
         CheckFails::Stop => "",
     };
-    let check = row.check.as_ref().map(|check| format!("`{}` has to pass{}", check.command, again(check)));
+    let check = row.check.as_ref().map(|check| format!("`{}` has to pass{}", check.shown, again(check)));
     let review = row.review.as_ref().map(|review| {
         let who = if review.approvers.is_empty() { "somebody".to_owned() } else { review.approvers.join(" or ") };
         format!("{who} has to say yes within {}", duration(review.wait))
@@ -246,7 +246,7 @@ impl Serialize for Row<'_> {
         map.serialize_entry("needs", &row.needs)?;
         map.serialize_entry("priority", &said.priority.get())?;
         map.serialize_entry("retries", &row.retries)?;
-        map.serialize_entry("check", &row.check.as_ref().map(|check| &check.command))?;
+        map.serialize_entry("check", &row.check.as_ref().map(|check| &check.shown))?;
         map.serialize_entry("reviewed_by", &row.review.as_ref().map(|review| &review.approvers))?;
         map.serialize_entry("folder", &row.folder)?;
         map.serialize_entry("tier", &said.tier)?;

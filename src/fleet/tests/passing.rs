@@ -15,7 +15,8 @@ fn what_the_work_of_an_agent_has_to_pass_is_read() {
          review = { approvers = [\"alice\", \"bob\"], wait = \"4h\", else = \"stop\" }");
     let agent = &accepted(&text).fleet.agents[0];
     let within = Duration::from_secs(300);
-    let check = WorkCheck { command: "cargo test".to_owned(), within, fails: CheckFails::Again };
+    let command = "cargo test".to_owned();
+    let check = WorkCheck { shown: command.clone(), command, within, fails: CheckFails::Again };
     assert_eq!(agent.check, Some(check));
     let approvers = vec!["alice".to_owned(), "bob".to_owned()];
     assert_eq!(agent.review, Some(WorkReview { approvers, wait: Duration::from_secs(4 * 3_600) }));
@@ -26,6 +27,15 @@ fn what_the_work_of_an_agent_has_to_pass_is_read() {
     assert_eq!(agent.review, Some(WorkReview { approvers: Vec::new(), wait: Duration::from_secs(1_800) }));
     let without = &accepted(&one("")).fleet.agents[0];
     assert_eq!((&without.check, &without.review), (&None, &None));
+}
+
+#[test]
+fn a_check_is_shown_without_the_secrets_that_its_shell_gets() {
+    let secret = format!("sk-proj-{}", "a1B2c3D4".repeat(6));
+    let text = one(&format!("check = \"OPENAI_API_KEY={secret} make test\""));
+    let check = accepted(&text).fleet.agents[0].check.clone().unwrap();
+    assert!(check.command.contains(&secret));
+    assert!(!check.shown.contains(&secret) && check.shown.ends_with("make test"), "{}", check.shown);
 }
 
 #[test]

@@ -200,7 +200,7 @@ impl Examining {
         launch.env.extend(without_secrets(context.governor));
         let from = std::fs::metadata(&output).map_or(0, |meta| meta.len());
         let until = clock::monotonic().checked_add(check.within);
-        let command = codex::redact(&check.command);
+        let command = check.shown.clone();
         self.agents.insert(agent.clone(), Step::Checking { until, late: false, output, from, command });
         context.processes.order(Order::Launch(launch))
     }
