@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use govern::ledger::{Ledger, Origin, Past};
+use govern::ledger::{Ledger, Origin, PastResponse};
 use govern::model::event::EventKind;
 use govern::model::{
     Attribution, Basis, Billing, Cost, Event, Money, ProcessIdentity, Response, ResponseKey, RunId, ServiceTier,
@@ -143,7 +143,7 @@ fn make(folder: &Path, responses: u64) {
             .import(now, &|_| false, |batch| {
                 let mut known = batch.origin(&origin)?;
                 for number in first..end {
-                    let past = Past {
+                    let past = PastResponse {
                         key: ResponseKey::new(format!("r{number}")),
                         at: at(number, imported, now),
                         tokens: tokens(),

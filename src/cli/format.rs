@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::report::{Page, markdown};
-use crate::ui::Look;
+use crate::ui::Layout;
 
 /// How a verb answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -52,7 +52,7 @@ fn written(done: io::Result<()>) -> Result<()> {
 /// Writes a page in one of its forms, or the document that programs read.
 pub fn put_as(
     out: &mut dyn Write,
-    look: Look,
+    look: Layout,
     format: Format,
     page: &Page,
     json: impl FnOnce() -> String,

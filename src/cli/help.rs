@@ -3,7 +3,7 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::report::page::{Item, Page, Tone};
-use crate::ui::Look;
+use crate::ui::Layout;
 
 /// The verbs, by what somebody wants to do. A verb that this govern does not have is passed over.
 const GROUPS: &[(&str, &[&str])] = &[
@@ -44,7 +44,7 @@ const MEANT: &[(&[&str], &str)] = &[
 
 /// The command line with its own help.
 pub(super) fn grouped(command: clap::Command) -> clap::Command {
-    let text = Look::stdout().render(&page(&command));
+    let text = Layout::stdout().render(&page(&command));
     command.override_help(text)
 }
 
@@ -149,9 +149,9 @@ mod tests {
     fn the_help_has_every_group_and_fits_the_screen() {
         insta::assert_snapshot!(format!(
             "{}{}\n{}",
-            Look::plain(80).render(&page(&Cli::command())),
+            Layout::plain(80).render(&page(&Cli::command())),
             "=".repeat(120),
-            Look::plain(120).render(&page(&Cli::command()))
+            Layout::plain(120).render(&page(&Cli::command()))
         ));
     }
 }

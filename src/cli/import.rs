@@ -165,7 +165,7 @@ impl<'a> Belongs<'a> {
         let root = today.repository.clone();
         let named = today.name.clone();
         let of_remote = || remotes.first().and_then(|remote| remote.rsplit('/').next()).map(str::to_owned);
-        let place = attribute::Place {
+        let place = attribute::StartedIn {
             home: self.variables.home.clone(),
             branch: origin.branch.clone(),
             repository_name: named.or_else(of_remote).filter(|name| !name.is_empty()),

@@ -55,7 +55,7 @@ use crate::gate::socket::SocketError;
 use crate::model::{Brake, RunInfo};
 use crate::prepare::here::{Here, env, here};
 use crate::prepare::supervision::Supervision;
-use crate::process::{self, Guard, GuardHandle, Standing};
+use crate::process::{self, CalledFrom, Guard, GuardHandle};
 use crate::ui::to_stderr;
 
 /// Puts a budget in front of Codex: meters, warns, holds, asks, stops, and writes everything down.
@@ -274,9 +274,9 @@ fn impostor(run: &RunInfo, error: &SocketError) -> Error {
 /// Refuses what no agent may do where an agent called govern, or where that cannot be told.
 fn for_no_agent(refused: &str, hint: &str) -> Result<()> {
     match process::own_standing() {
-        Standing::Outside => Ok(()),
-        Standing::Inside => Err(Error::new(refused).hint(hint)),
-        Standing::Hidden => Err(Error::new(format!("{refused}, and from here it cannot be seen whether one called"))
+        CalledFrom::Outside => Ok(()),
+        CalledFrom::Inside => Err(Error::new(refused).hint(hint)),
+        CalledFrom::Hidden => Err(Error::new(format!("{refused}, and from here it cannot be seen whether one called"))
             .hint("what is above this process is hidden from it: do it outside of this namespace or container")),
     }
 }

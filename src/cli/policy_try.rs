@@ -12,7 +12,7 @@ use super::format::{Format, put_as};
 use super::report::nothing_yet;
 use super::when::When;
 use crate::codex::Invocation;
-use crate::decide::replay::{Known, Outline, Replay, Reply, born};
+use crate::decide::replay::{Outline, PastRun, Replay, Reply, born};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::ledger::{Filter, Ledger, RunFilter, SumQuery};
@@ -138,11 +138,11 @@ fn outline(ledger: &Ledger, Span { since, until }: Span) -> Result<Outline> {
     Ok(outline)
 }
 
-fn known(run: RunInfo) -> Known {
+fn known(run: RunInfo) -> PastRun {
     let command: Vec<OsString> = run.command.iter().map(OsString::from).collect();
     let restartable = Invocation::parse(&command).is_some_and(|invocation| invocation.is_restartable());
     let cut = run.outcome.filter(|outcome| matches!(outcome.as_str(), "stopped" | "killed" | "refused"));
-    Known { started: run.started, attribution: run.attribution, restartable, cut }
+    PastRun { started: run.started, attribution: run.attribution, restartable, cut }
 }
 
 /// Older threads that runs of this time went on with.

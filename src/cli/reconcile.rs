@@ -122,7 +122,7 @@ fn of_costs(
     let key = key_file::read(&file, "admin key")?;
     let projects = if args.project.is_empty() { rule.projects.clone() } else { args.project.clone() };
     let observed = corrections::days(ledger, days.since, days.until)?;
-    costs::ask(&costs::Question { key: &key, api: rule.api.as_ref(), projects, days }, observed, prices, here)
+    costs::ask(&costs::CostsQuery { key: &key, api: rule.api.as_ref(), projects, days }, observed, prices, here)
 }
 
 fn write_down(

@@ -23,7 +23,7 @@ use self::reflogs::Logs;
 use self::repository::{Asked, Made, NOT_ASKED};
 use self::sessions::Sessions;
 use self::spend::{Holder, Key, Spend, Whose};
-use self::standing_lines::Known;
+use self::standing_lines::Findings;
 use self::tests_and_patches::Times;
 use self::work_trees::Tree;
 use crate::clock;
@@ -40,7 +40,7 @@ use crate::report::outputs::Outputs;
 use crate::results::pull::Pull;
 use crate::results::run_result::{DAY, Span, part};
 use crate::results::totals::Amount;
-use crate::results::{Fates, Part, Results, Work};
+use crate::results::{Fates, Results, TreeResult, Work};
 
 /// Why nothing is known of what has no session and no work tree.
 const NOBODYS: &str = "nothing is recorded of it";
@@ -64,7 +64,7 @@ pub(super) fn outputs(
     }
     let mut sums: BTreeMap<&Key, Results> = rows.iter().map(|key| (key, Results::default())).collect();
     let mut totals = Results::default();
-    let mut add = |row: Option<&Key>, part: &Part| {
+    let mut add = |row: Option<&Key>, part: &TreeResult| {
         if let Some(results) = row.and_then(|row| sums.get_mut(row)) {
             results.add(part);
         }
@@ -103,7 +103,7 @@ struct Gathered<'a> {
     /// Why one has no tree.
     without: HashMap<Holder, String>,
     fates: HashMap<String, std::result::Result<Fates, String>>,
-    known: Known<'a>,
+    known: Findings<'a>,
     /// By repository; `None`: nobody asked.
     pulls: Option<HashMap<String, pull_requests::Of>>,
     told: HashMap<Whose, std::result::Result<TestsTold, String>>,
@@ -174,7 +174,7 @@ impl<'a> Gathered<'a> {
             trees,
             without,
             fates: HashMap::new(),
-            known: Known::of(ledger),
+            known: Findings::of(ledger),
             pulls: None,
             told: HashMap::new(),
             new_told: Vec::new(),
@@ -313,7 +313,7 @@ impl<'a> Gathered<'a> {
     }
 
     /// What came of what all of a group spent.
-    fn whole(&self, group: &Group<'_>, until: Instant) -> Part {
+    fn whole(&self, group: &Group<'_>, until: Instant) -> TreeResult {
         let mut spend = Spend::default();
         let (mut tests, mut changed) = (Ok((0_u64, 0_u64)), BTreeSet::new());
         let mut governor = true;
@@ -400,7 +400,7 @@ impl<'a> Gathered<'a> {
     }
 
     /// What is known of one of several whose commits nobody can tell apart.
-    fn apart(&self, whose: &Whose, spend: &Spend) -> Part {
+    fn apart(&self, whose: &Whose, spend: &Spend) -> TreeResult {
         const SHARED: &str = "several agents worked in one work tree";
         let tests = match self.told.get(whose) {
             Some(Ok(told)) => Ok((told.tests, told.failed)),

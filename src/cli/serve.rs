@@ -15,7 +15,7 @@ use super::metrics;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::gate::sender_wake::{Ring, ring};
-use crate::ledger::{Heard, Ledger, state_folder};
+use crate::ledger::{FileWatch, Ledger, state_folder};
 use crate::net::Client;
 use crate::notify::slack::Slack;
 use crate::notify::{Mail, Webhook};
@@ -162,7 +162,7 @@ impl ServeArgs {
 }
 
 /// An opened page, and what it hears of the ledger.
-type Page = (Opened, std::io::Result<Heard>);
+type Page = (Opened, std::io::Result<FileWatch>);
 
 /// Opens the page and says where it is.
 async fn open_page(place: &ListenAt, serve: &Serve, folder: &Path) -> Result<Page> {
@@ -203,7 +203,7 @@ async fn open_page(place: &ListenAt, serve: &Serve, folder: &Path) -> Result<Pag
         "govern: the page is at {at}\ngovern: from another account or machine it wants this key: {}\n",
         page.key()
     ));
-    Ok((page, Heard::listen(folder)))
+    Ok((page, FileWatch::listen(folder)))
 }
 
 /// The proxy that is trusted, by the number of its user. One that this account itself is would be every agent.

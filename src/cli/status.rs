@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::gate::socket::{self, SocketError};
 use crate::ledger::{Filter, Ledger, state_folder};
 use crate::model::{
-    AgentName, Live, LiveAgent, MayAnswer, Money, RATE_FROM, RATE_OVER, Response, RunInfo, Standing, Timestamp,
+    AgentName, AgentState, Live, LiveAgent, MayAnswer, Money, RATE_FROM, RATE_OVER, Response, RunInfo, Timestamp,
 };
 use crate::prepare::here::Here;
 use crate::process;
@@ -180,10 +180,10 @@ fn recorded(ledger: &Ledger, run: &RunInfo, now: Timestamp) -> Result<Live> {
         agent.paused.clone_from(&pause);
         let question = asked.iter().find(|(asked, joined)| *joined || asked.agent == agent.agent);
         if let Some((question, _)) = question {
-            (agent.state, agent.since) = (Standing::Held, question.asked);
+            (agent.state, agent.since) = (AgentState::Held, question.asked);
             (agent.because, agent.approval) = (Some(printable(&question.question)), Some(question.id));
         } else if let Some(pause) = &pause {
-            (agent.state, agent.since, agent.because) = (Standing::Paused, pause.at, Some(pause.text()));
+            (agent.state, agent.since, agent.because) = (AgentState::Paused, pause.at, Some(pause.text()));
         }
     }
     Ok(Live { agents, ..Live::default() })
@@ -192,7 +192,7 @@ fn recorded(ledger: &Ledger, run: &RunInfo, now: Timestamp) -> Result<Live> {
 fn unheard(agent: AgentName, run: &RunInfo) -> LiveAgent {
     LiveAgent {
         agent,
-        state: Standing::Alive,
+        state: AgentState::Alive,
         since: run.started,
         because: None,
         approval: None,

@@ -14,7 +14,7 @@ use crate::clock;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::gate::message::Wish;
-use crate::ledger::{Heard as Ledgers, state_folder};
+use crate::ledger::{FileWatch as Ledgers, state_folder};
 use crate::model::{RunInfo, RunProcess};
 use crate::prepare::here::Here;
 use crate::process::AskedToEnd;
@@ -22,7 +22,7 @@ use crate::report::Overview;
 use crate::report::overview::agent::{AgentKey, AgentLook};
 use crate::report::page::Tone;
 use crate::turn;
-use crate::ui::top::{Ask, Heard, Screen, Top, Wanted, once};
+use crate::ui::top::{Ask, Screen, TerminalInput, Top, TypedAnswer, once};
 
 /// Between two looks at the account, at least; and so many times as long as the last one took, so that a large ledger
 /// costs no more of a processor than a small one.
@@ -78,12 +78,12 @@ async fn show(top: Top, policy: Option<PathBuf>, here: &Here<'_>) -> Result<()> 
             biased;
             () = end.wait() => return Ok(()),
             heard = keys.recv() => match heard {
-                Some(Heard::Key(key)) => match work.top.press(key) {
+                Some(TerminalInput::Key(key)) => match work.top.press(key) {
                     Some(Ask::Quit) => return Ok(()),
                     Some(ask) => work.carry_out(ask),
                     None => {}
                 },
-                Some(Heard::Resized) => {}
+                Some(TerminalInput::Resized) => {}
                 None => return Ok(()),
             },
             Some(done) = work.deeds.join_next() => work.done(done.unwrap_or_else(|_| Err(Error::new("it could not be done")))),
@@ -224,13 +224,13 @@ impl Work {
 }
 
 /// As `govern approve` and `deny` mean it.
-fn wish(wanted: Wanted) -> Wish {
+fn wish(wanted: TypedAnswer) -> Wish {
     match wanted {
-        Wanted::Approve => Wish::Extend { by: None },
-        Wanted::Extend(amount) => Wish::Extend { by: Some(amount) },
-        Wanted::Route => Wish::Route { model: None },
-        Wanted::Run => Wish::Allow { seconds: None },
-        Wanted::Deny => Wish::Stop,
-        Wanted::Kill => Wish::Kill,
+        TypedAnswer::Approve => Wish::Extend { by: None },
+        TypedAnswer::Extend(amount) => Wish::Extend { by: Some(amount) },
+        TypedAnswer::Route => Wish::Route { model: None },
+        TypedAnswer::Run => Wish::Allow { seconds: None },
+        TypedAnswer::Deny => Wish::Stop,
+        TypedAnswer::Kill => Wish::Kill,
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::model::ModelId;
 
 /// What is asked, and where its answer goes.
-pub struct Question<'a> {
+pub struct Consultation<'a> {
     /// Whom.
     pub model: &'a ModelId,
     /// With what reasoning effort.
@@ -24,7 +24,7 @@ pub struct Question<'a> {
 /// The command line, behind the same `launcher` as the agents' own, such as `codex` or `npx @openai/codex`. No flag
 /// takes all of the user's servers away (tried with 0.169: `-c mcp_servers={}` leaves them), so that each is named.
 /// `--ephemeral` is no way to keep the question out of the user's sessions: what writes no session cannot be metered.
-pub fn command(launcher: &[OsString], asked: &Question<'_>) -> Vec<OsString> {
+pub fn command(launcher: &[OsString], asked: &Consultation<'_>) -> Vec<OsString> {
     let mut argv = launcher.to_vec();
     let mut add = |words: &[&str]| argv.extend(words.iter().map(OsString::from));
     add(&["exec", "-m", asked.model.as_str(), "-s", "read-only", "--skip-git-repo-check", "--color", "never"]);
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn a_question_is_asked_with_nothing_else_in_reach() {
-        let asked = Question {
+        let asked = Consultation {
             model: &ModelId::new("gpt-6-luna"),
             effort: Some("low"),
             schema: Path::new("/s/schema.json"),

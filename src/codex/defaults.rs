@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use toml::Table;
 
-use super::invocation::{Asked, IN_MEMORY, Invocation, Kind, THREAD_STORE};
+use super::invocation::{AskedModel, IN_MEMORY, Invocation, Kind, THREAD_STORE};
 use crate::model::{Basis, Guess, ModelId, ServiceTier};
 
 /// What holds for a thread unless whoever began it chose otherwise.
@@ -64,7 +64,7 @@ impl Defaults {
             flag(key).or_else(|| said_beside(key)).or_else(own).or_else(|| text(&config, key))
         };
         let local = match invocation.as_ref().map(Invocation::asked) {
-            Some(Asked::Local(_)) => setting("oss_provider").or_else(|| Some("ollama".to_owned())),
+            Some(AskedModel::Local(_)) => setting("oss_provider").or_else(|| Some("ollama".to_owned())),
             _ => None,
         };
         let serves = invocation.as_ref().is_some_and(|own| own.kind() == Kind::AppServer);
@@ -77,9 +77,9 @@ impl Defaults {
             provider: local.or_else(|| setting("model_provider")),
             tier: setting("service_tier").map(|word| ServiceTier::from_codex(&word)),
             model: match invocation.as_ref().map(Invocation::asked) {
-                Some(Asked::Model(model)) => Some(model),
-                Some(Asked::Local(model)) => model,
-                Some(Asked::Profile(_) | Asked::Configured) | None => setting("model").map(ModelId::new),
+                Some(AskedModel::Model(model)) => Some(model),
+                Some(AskedModel::Local(model)) => model,
+                Some(AskedModel::Profile(_) | AskedModel::Configured) | None => setting("model").map(ModelId::new),
             },
         }
     }

@@ -118,7 +118,7 @@ impl Found {
 
 /// What stands in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct InstalledHooks {
     /// govern's own.
     pub hooks: Vec<Found>,
     /// The file turns all hooks off.
@@ -276,13 +276,13 @@ fn take_all_out(text: &str, trust: Trust<'_>) -> Result<String, NotChanged> {
 ///
 /// # Errors
 /// Where the file is not what Codex reads.
-pub fn standing(text: &str, trust: Trust<'_>) -> Result<Standing, NotChanged> {
+pub fn standing(text: &str, trust: Trust<'_>) -> Result<InstalledHooks, NotChanged> {
     let document: DocumentMut = text.parse()?;
     let off = turns_off(document.as_table());
     let pinned = pin::is_pinned(document.as_table());
     let mut found = Vec::new();
     let Some(hooks) = document.get("hooks").and_then(Item::as_table_like) else {
-        return Ok(Standing { hooks: found, off, pinned });
+        return Ok(InstalledHooks { hooks: found, off, pinned });
     };
     for event in HookEvent::ALL {
         for place in own_places(hooks, event)? {
@@ -301,7 +301,7 @@ pub fn standing(text: &str, trust: Trust<'_>) -> Result<Standing, NotChanged> {
             found.push(Found { event, command, trusted });
         }
     }
-    Ok(Standing { hooks: found, off, pinned })
+    Ok(InstalledHooks { hooks: found, off, pinned })
 }
 
 /// `[features]` of a file or a profile turns all hooks off.

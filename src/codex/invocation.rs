@@ -41,14 +41,14 @@ pub enum Start {
     /// Nothing.
     New,
     /// It goes on.
-    Resume(Session),
+    Resume(EarlierSession),
     /// It is copied first.
-    Fork(Session),
+    Fork(EarlierSession),
 }
 
 /// Which earlier session is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Session {
+pub enum EarlierSession {
     /// By its id, or by a name that the user gave it.
     Named(String),
     /// `--last`.
@@ -59,7 +59,7 @@ pub enum Session {
 
 /// The model that a command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum AskedModel {
     /// By `-m` or `-c model=…`.
     Model(ModelId),
     /// By `--oss`: one on this machine, the default one where none is named.
@@ -171,15 +171,15 @@ impl Invocation {
     }
 
     /// The model asked for. Codex may still pick another one: what the session file says counts.
-    pub fn asked(&self) -> Asked {
+    pub fn asked(&self) -> AskedModel {
         let named = self.value(Opt::Model).map(lossy).or_else(|| self.config("model")).map(ModelId::new);
         if self.has(Opt::Oss) || self.has(Opt::LocalProvider) {
-            return Asked::Local(named);
+            return AskedModel::Local(named);
         }
         match (named, self.value(Opt::Profile)) {
-            (Some(model), _) => Asked::Model(model),
-            (None, Some(profile)) => Asked::Profile(lossy(profile)),
-            (None, None) => Asked::Configured,
+            (Some(model), _) => AskedModel::Model(model),
+            (None, Some(profile)) => AskedModel::Profile(lossy(profile)),
+            (None, None) => AskedModel::Configured,
         }
     }
 
@@ -310,11 +310,11 @@ impl Invocation {
         self.commands().any(wants) && !self.has(Opt::Last)
     }
 
-    fn session(&self) -> Session {
+    fn session(&self) -> EarlierSession {
         match self.session_token().and_then(|token| token.words.first()) {
-            Some(word) => Session::Named(lossy(word)),
-            None if self.has(Opt::Last) => Session::Last,
-            None => Session::Picked,
+            Some(word) => EarlierSession::Named(lossy(word)),
+            None if self.has(Opt::Last) => EarlierSession::Last,
+            None => EarlierSession::Picked,
         }
     }
 

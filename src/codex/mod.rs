@@ -24,7 +24,7 @@ mod tokens;
 
 pub use self::defaults::{Defaults, Layers, keeps_threads_in_memory, key_variable};
 pub use self::hooks::{Failing, HookEvent, HookTarget, NoHooks};
-pub use self::invocation::{Asked, Invocation, Kind, Prompt, Session, Start, StdinUse, Ungovernable};
+pub use self::invocation::{AskedModel, EarlierSession, Invocation, Kind, Prompt, Start, StdinUse, Ungovernable};
 pub use self::redact::{is_whole, redacted};
 pub use self::resume::CannotResume;
 pub use self::secrets::{REDACTED, redact};

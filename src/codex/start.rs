@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::invocation::{Asked, Invocation, Kind};
+use super::invocation::{AskedModel, Invocation, Kind};
 use super::tokens::Meaning;
 use crate::model::ModelId;
 
@@ -35,9 +35,9 @@ pub fn on_model(codex: &Invocation, model: &ModelId) -> Result<Vec<OsString>, Ca
         Kind::Other(name) => return no_session(&name),
     }
     match codex.asked() {
-        Asked::Model(named) => return Err(CannotStartOn::Named(named)),
-        Asked::Local(_) => return Err(CannotStartOn::Local),
-        Asked::Profile(_) | Asked::Configured => {}
+        AskedModel::Model(named) => return Err(CannotStartOn::Named(named)),
+        AskedModel::Local(_) => return Err(CannotStartOn::Local),
+        AskedModel::Profile(_) | AskedModel::Configured => {}
     }
     let is_command = |meaning: &Meaning| matches!(meaning, Meaning::Command(_));
     let commands = codex.tokens.iter().rposition(|token| is_command(&token.meaning)).map_or(0, |last| last + 1);

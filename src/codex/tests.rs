@@ -158,7 +158,7 @@ fn what_cannot_go_on_says_why() {
 
 #[test]
 fn the_kind_is_told_as_codex_tells_it() {
-    let named = |name: &str| Session::Named(name.to_owned());
+    let named = |name: &str| EarlierSession::Named(name.to_owned());
     for (line, kind) in [
         ("codex", Kind::Interactive(Start::New)),
         ("codex 'fix it'", Kind::Interactive(Start::New)),
@@ -177,12 +177,12 @@ fn the_kind_is_told_as_codex_tells_it() {
         ("codex exec hi resume T1 more", Kind::Exec(Start::Resume(named("T1")))),
         ("codex exec -i=a.png resume T1", Kind::Exec(Start::Resume(named("T1")))),
         ("codex exec resume -i a.png T1 hi", Kind::Exec(Start::Resume(named("T1")))),
-        ("codex exec resume --last hi", Kind::Exec(Start::Resume(Session::Last))),
-        ("codex exec resume", Kind::Exec(Start::Resume(Session::Picked))),
+        ("codex exec resume --last hi", Kind::Exec(Start::Resume(EarlierSession::Last))),
+        ("codex exec resume", Kind::Exec(Start::Resume(EarlierSession::Picked))),
         ("codex exec fork T1 hi", Kind::Exec(Start::Fork(named("T1")))),
-        ("codex resume", Kind::Interactive(Start::Resume(Session::Picked))),
+        ("codex resume", Kind::Interactive(Start::Resume(EarlierSession::Picked))),
         ("codex resume T1", Kind::Interactive(Start::Resume(named("T1")))),
-        ("codex fork --last", Kind::Interactive(Start::Fork(Session::Last))),
+        ("codex fork --last", Kind::Interactive(Start::Fork(EarlierSession::Last))),
         ("codex review --base main", Kind::Review),
         ("codex exec review", Kind::Review),
         ("codex app-server --listen stdio://", Kind::AppServer),
@@ -198,9 +198,9 @@ fn the_kind_is_told_as_codex_tells_it() {
 
 #[test]
 fn the_model_asked_for_is_the_deepest_one() {
-    let model = |name: &str| Asked::Model(ModelId::from(name));
+    let model = |name: &str| AskedModel::Model(ModelId::from(name));
     for (line, asked) in [
-        ("codex exec hi", Asked::Configured),
+        ("codex exec hi", AskedModel::Configured),
         ("codex exec -m sol hi", model("sol")),
         ("codex -m sol exec hi", model("sol")),
         ("codex -m sol exec --model=luna hi", model("luna")),
@@ -209,11 +209,11 @@ fn the_model_asked_for_is_the_deepest_one() {
         ("codex exec -c 'model = \"sol\"' hi", model("sol")),
         ("codex exec -c model=sol -c model=luna hi", model("luna")),
         ("codex exec -c model=sol -m luna hi", model("luna")),
-        ("codex exec -c model_provider=x hi", Asked::Configured),
-        ("codex exec -p work hi", Asked::Profile("work".into())),
+        ("codex exec -c model_provider=x hi", AskedModel::Configured),
+        ("codex exec -p work hi", AskedModel::Profile("work".into())),
         ("codex exec -p work -m sol hi", model("sol")),
-        ("codex exec --oss hi", Asked::Local(None)),
-        ("codex exec --oss -m gpt-oss:20b hi", Asked::Local(Some("gpt-oss:20b".into()))),
+        ("codex exec --oss hi", AskedModel::Local(None)),
+        ("codex exec --oss -m gpt-oss:20b hi", AskedModel::Local(Some("gpt-oss:20b".into()))),
     ] {
         assert_eq!(parsed(line).asked(), asked, "{line}");
     }
@@ -359,11 +359,11 @@ proptest! {
             return Ok(());
         };
         let again = Invocation::parse(&resumed).unwrap();
-        prop_assert_eq!(again.asked(), Asked::Model("luna".into()));
+        prop_assert_eq!(again.asked(), AskedModel::Model("luna".into()));
         prop_assert_eq!(again.prompt(), Prompt::Text(OsStr::new("go on")));
         prop_assert_eq!(again.config("model_reasoning_effort"), Some("low".to_owned()));
         prop_assert_eq!(resumed.iter().filter(|word| *word == "-m").count(), 1);
-        let resumes = |start: &Start| matches!(start, Start::Resume(Session::Named(thread)) if thread == "T1");
+        let resumes = |start: &Start| matches!(start, Start::Resume(EarlierSession::Named(thread)) if thread == "T1");
         prop_assert!(matches!(again.kind(), Kind::Exec(ref start) | Kind::Interactive(ref start) if resumes(start)));
     }
 

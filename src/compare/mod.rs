@@ -19,7 +19,7 @@ pub use advice::advise;
 pub use likely::{ENOUGH, Like, Likely, likely, likely_by};
 pub use outlier::{FACTOR, Outlier, outliers};
 pub use remedy::{Advice, Case, Remedy};
-pub use saved::{Act, Amount, Past, Saved, saved};
+pub use saved::{ActedRun, Amount, Intervention, Saved, saved};
 pub use story::Story;
 pub use surprise::{Surprise, surprises};
 

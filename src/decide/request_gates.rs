@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::model::event::Answer;
 use crate::model::run::REQUEST_TO;
 use crate::model::{Cost, GateName, Money, Quantity, Response, ThreadId, Unit, Verb};
-use crate::policy::alert::{Act, Alert, Trigger};
+use crate::policy::alert::{Alert, AlertAction, Trigger};
 use crate::policy::gate::{Likely, Request, judge_request};
 use crate::policy::rule::{GateVerb, Policy, Refusal, Step, Threshold};
 
@@ -195,7 +195,7 @@ pub(in crate::decide) fn alerts(policy: &Policy) -> Vec<Alert> {
             name: gate.name.as_str().into(),
             trigger: Trigger::Request(gate.name.clone()),
             only: gate.only.clone(),
-            act: Act::Step(step),
+            act: AlertAction::Step(step),
             observe: gate.observe,
             layer: gate.layer,
             step_of: None,

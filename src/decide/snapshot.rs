@@ -1,6 +1,6 @@
 //! How the run stands at this moment, for whoever looks.
 
-use crate::model::{AgentName, Live, LiveAgent, LiveLimit, LivePool, ModelId, Money, Standing, Unit};
+use crate::model::{AgentName, AgentState, Live, LiveAgent, LiveLimit, LivePool, ModelId, Money, Unit};
 
 use super::accounts::account::Account;
 use super::accounts::{Accounts, Spenders, minutes};
@@ -22,33 +22,33 @@ fn per_minute(agent: &Agent, now: Moment, unit: Unit) -> i64 {
 }
 
 /// How it stands.
-fn standing(agent: &Agent, asked: bool) -> Standing {
+fn standing(agent: &Agent, asked: bool) -> AgentState {
     if agent.review_question().is_some() {
-        return Standing::Held;
+        return AgentState::Held;
     }
     if agent.passing == Passing::Examining && agent.state == State::Running {
-        return Standing::Working;
+        return AgentState::Working;
     }
     match (agent.state, agent.ending) {
-        (State::Gone, Some(Ending::Itself)) => Standing::Done,
-        (State::Gone, Some(Ending::Failed) | None) => Standing::Failed,
-        (State::Gone, Some(Ending::Stopped)) => Standing::Stopped,
-        (State::Gone, Some(Ending::Killed)) => Standing::Killed,
-        (State::Gone, Some(Ending::Skipped)) => Standing::Skipped,
+        (State::Gone, Some(Ending::Itself)) => AgentState::Done,
+        (State::Gone, Some(Ending::Failed) | None) => AgentState::Failed,
+        (State::Gone, Some(Ending::Stopped)) => AgentState::Stopped,
+        (State::Gone, Some(Ending::Killed)) => AgentState::Killed,
+        (State::Gone, Some(Ending::Skipped)) => AgentState::Skipped,
         (State::Ending(After::Stopped | After::Killed) | State::Freezing(Intent::Stop | Intent::Kill), _) => {
-            Standing::Ending
+            AgentState::Ending
         }
-        (State::Held | State::Freezing(Intent::Ask), _) => Standing::Held,
-        (State::Running | State::Starting(_) | State::Freezing(Intent::Route), _) if asked => Standing::Held,
+        (State::Held | State::Freezing(Intent::Ask), _) => AgentState::Held,
+        (State::Running | State::Starting(_) | State::Freezing(Intent::Route), _) if asked => AgentState::Held,
         // Nobody paused it: it waits for a governor model.
-        (State::Paused | State::Freezing(Intent::Pause), _) if agent.pause.is_none() => Standing::Held,
-        (State::Paused | State::Freezing(Intent::Pause), _) => Standing::Paused,
-        (State::Waiting, _) if agent.pause.is_some() => Standing::Paused,
-        (State::Waiting | State::Ending(After::Retry), _) => Standing::Waiting,
-        (State::Starting(_) | State::Ending(After::Restart), _) => Standing::Starting,
-        (State::Running, _) if agent.throttles.values().any(|throttle| throttle.was_felt()) => Standing::Throttled,
-        (State::Running, _) if !agent.threads.is_empty() && !agent.turn_under_way() => Standing::Resting,
-        (State::Running | State::Freezing(Intent::Route), _) => Standing::Working,
+        (State::Paused | State::Freezing(Intent::Pause), _) if agent.pause.is_none() => AgentState::Held,
+        (State::Paused | State::Freezing(Intent::Pause), _) => AgentState::Paused,
+        (State::Waiting, _) if agent.pause.is_some() => AgentState::Paused,
+        (State::Waiting | State::Ending(After::Retry), _) => AgentState::Waiting,
+        (State::Starting(_) | State::Ending(After::Restart), _) => AgentState::Starting,
+        (State::Running, _) if agent.throttles.values().any(|throttle| throttle.was_felt()) => AgentState::Throttled,
+        (State::Running, _) if !agent.threads.is_empty() && !agent.turn_under_way() => AgentState::Resting,
+        (State::Running | State::Freezing(Intent::Route), _) => AgentState::Working,
     }
 }
 
@@ -139,31 +139,35 @@ fn live_limit(accounts: &Accounts, by: &Spenders<'_>, account: &Account, now: Mo
 }
 
 /// Why it stands as it does.
-fn reason(agents: &Agents, agent: &Agent, state: Standing) -> Option<String> {
+fn reason(agents: &Agents, agent: &Agent, state: AgentState) -> Option<String> {
     let said = || Some(agent.because.clone()).filter(|because| !because.is_empty());
     match state {
-        Standing::Held => {
+        AgentState::Held => {
             let asked = agent.waits_for_answer().and_then(|approval| agents.question(approval));
             asked.map(|question| question.text.clone()).or_else(said)
         }
-        Standing::Paused => {
+        AgentState::Paused => {
             let room = || Some(agent.room.as_ref()?.because.clone());
             agent.pause.as_ref().map(|pause| pause.text()).or_else(room)
         }
-        Standing::Throttled => agent.throttles.values().find(|throttle| throttle.was_felt()).map(|one| one.sentence()),
-        Standing::Waiting => match open_needs(agents, agent) {
+        AgentState::Throttled => {
+            agent.throttles.values().find(|throttle| throttle.was_felt()).map(|one| one.sentence())
+        }
+        AgentState::Waiting => match open_needs(agents, agent) {
             needs if needs.is_empty() => said(),
             needs => Some(format!("needs {}", needs.join(", "))),
         },
-        Standing::Ending | Standing::Failed | Standing::Stopped | Standing::Killed | Standing::Skipped => said(),
+        AgentState::Ending | AgentState::Failed | AgentState::Stopped | AgentState::Killed | AgentState::Skipped => {
+            said()
+        }
         // Others of its threads work meanwhile.
-        Standing::Working if agent.passing == Passing::Examining => said(),
-        Standing::Working => match agent.gate.beside.len() {
+        AgentState::Working if agent.passing == Passing::Examining => said(),
+        AgentState::Working => match agent.gate.beside.len() {
             0 => None,
             1 => Some("1 thread waits for the answers to the others".to_owned()),
             several => Some(format!("{several} threads wait for the answers to the others")),
         },
-        Standing::Starting | Standing::Resting | Standing::Alive | Standing::Done => None,
+        AgentState::Starting | AgentState::Resting | AgentState::Alive | AgentState::Done => None,
     }
 }
 

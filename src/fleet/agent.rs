@@ -71,7 +71,7 @@ pub(super) struct Settings {
     /// Flags of the `codex exec` that govern makes.
     pub(super) codex: Option<Placed<Vec<String>>>,
     /// Where it works.
-    pub(super) workplace: Option<Placed<Written>>,
+    pub(super) workplace: Option<Placed<WrittenFolder>>,
     /// How often it is started again.
     pub(super) retries: Option<u32>,
     /// What it expects to spend: usd, tok or all tok.
@@ -81,14 +81,14 @@ pub(super) struct Settings {
     /// How long it expects to be active.
     pub(super) minutes: Option<Placed<Quantity>>,
     /// The model or tier that it wants.
-    pub(super) model: Option<Placed<Wanted>>,
+    pub(super) model: Option<Placed<StartModel>>,
     /// How much it matters.
     pub(super) priority: Option<Priority>,
 }
 
 /// Where an agent works, as it is written.
 #[derive(Clone, Debug)]
-pub(super) enum Written {
+pub(super) enum WrittenFolder {
     /// A folder, perhaps relative to the file's.
     Folder(PathBuf),
     /// A branch.
@@ -97,7 +97,7 @@ pub(super) enum Written {
 
 /// What an agent is to start on.
 #[derive(Clone, Debug)]
-pub(super) enum Wanted {
+pub(super) enum StartModel {
     /// One of `[models] tiers`.
     Tier(String),
     /// This one.
@@ -296,7 +296,7 @@ fn labels(table: &Table<'_>, notes: &mut Notes) -> BTreeMap<String, String> {
     labels
 }
 
-fn workplace(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Written>> {
+fn workplace(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<WrittenFolder>> {
     let folder = table.text("folder", "\"app\"", notes);
     let worktree = table.text("worktree", "\"feature/x\"", notes);
     if let (Some(_), Some(worktree)) = (&folder, &worktree) {
@@ -309,7 +309,7 @@ fn workplace(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Written>> {
             notes.refuse(&text.span, "`folder` names no folder", "write a path, such as `app`; `.` is the file's own");
             return None;
         }
-        return Some(Placed { value: Written::Folder(PathBuf::from(text.value)), span: text.span });
+        return Some(Placed { value: WrittenFolder::Folder(PathBuf::from(text.value)), span: text.span });
     }
     let text = worktree?;
     if !is_branch(text.value) {
@@ -317,7 +317,7 @@ fn workplace(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Written>> {
         notes.refuse(&text.span, format!("`{}` is not the name of a branch", shortened(text.value)), hint);
         return None;
     }
-    Some(Placed { value: Written::Worktree(text.value.to_owned()), span: text.span })
+    Some(Placed { value: WrittenFolder::Worktree(text.value.to_owned()), span: text.span })
 }
 
 /// As `git check-ref-format --branch` has it, and no longer than a file's name may be.
@@ -335,7 +335,7 @@ fn is_branch(name: &str) -> bool {
         && name.split('/').all(part)
 }
 
-fn model(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Wanted>> {
+fn model(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<StartModel>> {
     let tier = table.text("tier", "\"standard\"", notes);
     let model = table.text("model", "\"gpt-6.2-sol\"", notes);
     match (tier, model) {
@@ -344,10 +344,10 @@ fn model(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Wanted>> {
             notes.refuse(&model.span, "there is a `tier` and a `model`", hint);
             None
         }
-        (Some(tier), None) => Some(Placed { value: Wanted::Tier(tier.value.to_owned()), span: tier.span }),
+        (Some(tier), None) => Some(Placed { value: StartModel::Tier(tier.value.to_owned()), span: tier.span }),
         (None, Some(text)) => {
             let model = models::model(&text, notes)?;
-            Some(Placed { value: Wanted::Model(model), span: text.span })
+            Some(Placed { value: StartModel::Model(model), span: text.span })
         }
         (None, None) => None,
     }

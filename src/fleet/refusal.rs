@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::codex::{Asked, Invocation, Ungovernable};
+use crate::codex::{AskedModel, Invocation, Ungovernable};
 use crate::model::{Cost, ModelId, ServiceTier, Timestamp, Tokens};
 use crate::policy::rule::{Policy, Unpriced};
 use crate::usage::price::PriceTable;
@@ -86,7 +86,7 @@ pub fn refusal(
     {
         return Some(Refusal::WithoutHooks(what.to_string()));
     }
-    let Asked::Model(model) = invocation.asked() else { return None };
+    let AskedModel::Model(model) = invocation.asked() else { return None };
     if !policy.observe && !policy.models.allows(model.as_str()) {
         return Some(Refusal::ModelNotAllowed(model));
     }

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::codex::{Asked, Invocation, Kind, Prompt, Start};
+use crate::codex::{AskedModel, Invocation, Kind, Prompt, Start};
 use crate::model::{AgentName, ModelId, Registration};
 use crate::policy::mistake::{Notes, Span};
 use crate::policy::rule::Policy;
@@ -11,7 +11,7 @@ use crate::policy::suggest;
 use crate::policy::table::Placed;
 use crate::usage::price::PriceTable;
 
-use super::agent::{AgentDraft, Settings, Wanted, Work, Written};
+use super::agent::{AgentDraft, Settings, StartModel, Work, WrittenFolder};
 use super::around::Around;
 use super::refusal::{Refusal, has_price, has_stand_in, refusal};
 use super::{FleetAgent, Ground, Workplace, tier};
@@ -55,8 +55,8 @@ impl Rules<'_> {
         let wanted = settings.model.as_ref()?;
         let span = wanted.span.clone();
         let model = match &wanted.value {
-            Wanted::Model(model) => model.clone(),
-            Wanted::Tier(name) => match tier::model_of(name, &self.policy?.models) {
+            StartModel::Model(model) => model.clone(),
+            StartModel::Tier(name) => match tier::model_of(name, &self.policy?.models) {
                 Ok(model) => model.clone(),
                 Err(error) => {
                     notes.refuse(&span, error.to_string(), error.hint());
@@ -97,9 +97,9 @@ impl Rules<'_> {
         };
         self.judge(&invocation, &span, &about_model, notes);
         let model = match invocation.asked() {
-            Asked::Model(model) => Some(model),
-            Asked::Local(model) => model,
-            Asked::Profile(_) | Asked::Configured => None,
+            AskedModel::Model(model) => Some(model),
+            AskedModel::Local(model) => model,
+            AskedModel::Profile(_) | AskedModel::Configured => None,
         };
         Some((invocation.argv(), model))
     }
@@ -137,7 +137,7 @@ impl Rules<'_> {
                 notes.refuse(span, refusal.to_string(), hint);
             }
             None => {
-                if let Asked::Model(model) = invocation.asked()
+                if let AskedModel::Model(model) = invocation.asked()
                     && !has_stand_in(policy, self.prices, self.around.now)
                     && !has_price(&model, self.prices, self.around.now)
                 {
@@ -161,7 +161,7 @@ impl Rules<'_> {
         let base = self.around.base;
         let Some(said) = &settings.workplace else { return Some(Workplace::Folder(base.to_owned())) };
         match &said.value {
-            Written::Folder(folder) => {
+            WrittenFolder::Folder(folder) => {
                 let folder = base.join(folder);
                 let wrong = match (self.around.ground)(&folder) {
                     Ground::Folder { .. } => return Some(Workplace::Folder(tidy(&folder))),
@@ -172,7 +172,7 @@ impl Rules<'_> {
                 notes.refuse(&said.span, format!("`{}` {wrong}", tidy(&folder).display()), hint);
                 None
             }
-            Written::Worktree(branch) => match (self.around.ground)(base) {
+            WrittenFolder::Worktree(branch) => match (self.around.ground)(base) {
                 Ground::Folder { repository: Some(repository) } => {
                     Some(Workplace::Worktree { repository, branch: branch.clone() })
                 }
@@ -215,8 +215,8 @@ fn exec(prompt: &Placed<String>, settings: &Settings, notes: &mut Notes) -> Opti
 
 fn registration(settings: &Settings) -> Registration {
     let tier = settings.model.as_ref().and_then(|wanted| match &wanted.value {
-        Wanted::Tier(name) => Some(name.clone()),
-        Wanted::Model(_) => None,
+        StartModel::Tier(name) => Some(name.clone()),
+        StartModel::Model(_) => None,
     });
     Registration {
         spend: settings.spend.as_ref().map(|said| said.value),

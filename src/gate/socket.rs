@@ -63,14 +63,14 @@ pub type IsOwn<'a> = dyn Fn(BorrowedFd<'_>, Option<i32>) -> bool + Sync + 'a;
 /// The supervisor's end. Its file goes with it.
 #[derive(Debug)]
 pub struct Socket {
-    calls: mpsc::Receiver<Heard>,
+    calls: mpsc::Receiver<Received>,
     accepting: tokio::task::JoinHandle<()>,
     path: PathBuf,
 }
 
 /// What came over the socket.
 #[derive(Debug)]
-pub enum Heard {
+pub enum Received {
     /// Another govern speaks.
     Call(Call),
     /// A hook asks.
@@ -148,7 +148,7 @@ impl Socket {
     }
 
     /// The next message of anybody. Nothing is lost when the wait is given up.
-    pub async fn next(&mut self) -> Option<Heard> {
+    pub async fn next(&mut self) -> Option<Received> {
         self.calls.recv().await
     }
 }
@@ -189,7 +189,7 @@ fn takes_connections(path: &Path) -> bool {
 }
 
 /// Each connection is read on its own, so that a silent one holds up nobody.
-async fn accept(listener: UnixListener, heard: mpsc::Sender<Heard>, who: WhoSpeaks) {
+async fn accept(listener: UnixListener, heard: mpsc::Sender<Received>, who: WhoSpeaks) {
     let numbers = Arc::new(AtomicU64::new(1));
     loop {
         // An accept that fails (out of descriptors) is worth another try once others have closed.
@@ -202,14 +202,14 @@ async fn accept(listener: UnixListener, heard: mpsc::Sender<Heard>, who: WhoSpea
         tokio::spawn(async move {
             match tokio::time::timeout(SOCKET_WITHIN, listen_to(stream, peer, &numbers)).await {
                 Ok(Some(Spoken::Call(call))) => {
-                    let _ended = heard.send(Heard::Call(call)).await;
+                    let _ended = heard.send(Received::Call(call)).await;
                 }
                 Ok(Some(Spoken::Hook(spoken))) => {
                     let (call, rest) = *spoken;
                     let number = call.number;
-                    if heard.send(Heard::Hook(Box::new(call))).await.is_ok() {
+                    if heard.send(Received::Hook(Box::new(call))).await.is_ok() {
                         let word = last_word(rest).await;
-                        let _ended = heard.send(Heard::HookGone { number, word }).await;
+                        let _ended = heard.send(Received::HookGone { number, word }).await;
                     }
                 }
                 // Who says nothing is not waited for.
@@ -407,7 +407,7 @@ mod tests {
                 let (folder, run, said) = (folder.clone(), run.clone(), said.clone());
                 std::thread::spawn(move || call(&folder, &run, &said, &anybody).unwrap())
             };
-            let Some(Heard::Call(heard)) = socket.next().await else { panic!("no call") };
+            let Some(Received::Call(heard)) = socket.next().await else { panic!("no call") };
             assert_eq!(heard.message, Some(said));
             assert_eq!(heard.peer.uid, 7);
             heard.reply(&reply).await;
@@ -438,7 +438,7 @@ mod tests {
                     heard = knows_not.next() => (heard, Reply::Refused { why: "not here".to_owned(), hint: None }),
                     () = tokio::time::sleep(Duration::from_millis(1)) => continue,
                 };
-                let Some(Heard::Call(call)) = heard else { panic!("no call") };
+                let Some(Received::Call(call)) = heard else { panic!("no call") };
                 call.reply(&reply).await;
             }
             assert_eq!(caller.join().unwrap(), reply);
@@ -503,7 +503,7 @@ mod tests {
             let speaker = std::thread::spawn(move || {
                 StdStream::connect(path).unwrap().write_all(b"{\"say\":\"pay\"}\n").unwrap();
             });
-            let Some(Heard::Call(call)) = socket.next().await else { panic!("no call") };
+            let Some(Received::Call(call)) = socket.next().await else { panic!("no call") };
             assert_eq!(call.message, None);
             speaker.join().unwrap();
         });

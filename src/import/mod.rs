@@ -32,7 +32,7 @@ pub use changed_files::Unreadable;
 use family::{Families, Files};
 use read::{Part, Unwanted};
 pub use reprice::repriced;
-pub use session_file::{Named, ReadSession, Session, import_session, read_session};
+pub use session_file::{NamedFile, ReadSession, RecordedAs, import_session, read_session};
 use write::Writer;
 
 /// Parts that wait for the writer before readers do.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::ledger::{FileMark, Origin, Past};
+use crate::ledger::{FileMark, Origin, PastResponse};
 use crate::model::{Attribution, ThreadId, Timestamp, WorkClass};
 use crate::policy::cost::{billed, cost};
 use crate::policy::rule::Unpriced;
@@ -46,7 +46,7 @@ pub(super) struct Part {
     pub(super) file: std::path::PathBuf,
     pub(super) origins: Vec<Origin>,
     /// Each with the place of its origin.
-    pub(super) responses: Vec<(usize, Past)>,
+    pub(super) responses: Vec<(usize, PastResponse)>,
     /// The file's last part says how its reading ended.
     pub(super) end: Option<Result<End, std::io::Error>>,
 }
@@ -261,7 +261,7 @@ impl<'a> Reading<'a> {
             self.part.origins.push(Origin { thread, root, model, provider, tier, billing, attribution });
         }
         let origin = self.part.origins.len().saturating_sub(1);
-        self.part.responses.push((origin, Past { key, at, tokens, cost, basis, work: None }));
+        self.part.responses.push((origin, PastResponse { key, at, tokens, cost, basis, work: None }));
         self.turns.answered();
         if self.part.responses.len() >= LONGEST && self.wanted.is_ok() {
             self.class_turn(self.turns.class());

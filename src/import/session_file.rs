@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use crate::ledger::{Ledger, Origin, Past};
+use crate::ledger::{Ledger, Origin, PastResponse};
 use crate::model::{Alive, Attribution, Billing, Response, RunId};
 use crate::policy::rule::Unpriced;
 use crate::tail::locate::SessionFile;
@@ -22,7 +22,7 @@ use super::{ImportError, Unreadable};
 
 /// What a session's responses are recorded with.
 #[derive(Clone, Debug)]
-pub struct Session<'a> {
+pub struct RecordedAs<'a> {
     /// What responses cost.
     pub prices: &'a PriceTable,
     /// What a model without a price is taken for.
@@ -35,14 +35,14 @@ pub struct Session<'a> {
 
 /// A session file by its name, and what leads to it: the name itself, or a descriptor of somebody who has it open.
 #[derive(Clone, Copy, Debug)]
-pub struct Named<'a> {
+pub struct NamedFile<'a> {
     /// Its name.
     pub name: &'a Path,
     /// What leads to it.
     pub link: &'a Path,
 }
 
-impl<'a> From<&'a Path> for Named<'a> {
+impl<'a> From<&'a Path> for NamedFile<'a> {
     fn from(name: &'a Path) -> Self {
         Self { name, link: name }
     }
@@ -55,8 +55,8 @@ impl<'a> From<&'a Path> for Named<'a> {
 /// As [`super::import`].
 pub fn import_session(
     ledger: &mut Ledger,
-    file: Named<'_>,
-    session: &Session<'_>,
+    file: NamedFile<'_>,
+    session: &RecordedAs<'_>,
     alive: &Alive<'_>,
 ) -> Result<(), ImportError> {
     let Some(file) = planned(file)? else { return Ok(()) };
@@ -89,7 +89,11 @@ pub struct ReadSession {
 ///
 /// # Errors
 /// Where the file is there and cannot be read.
-pub fn read_session(file: Named<'_>, session: &Session<'_>, run: &RunId) -> Result<Option<ReadSession>, ImportError> {
+pub fn read_session(
+    file: NamedFile<'_>,
+    session: &RecordedAs<'_>,
+    run: &RunId,
+) -> Result<Option<ReadSession>, ImportError> {
     let name = file.name;
     let Some(file) = planned(file)? else { return Ok(None) };
     let mut responses = Vec::new();
@@ -109,7 +113,7 @@ pub fn read_session(file: Named<'_>, session: &Session<'_>, run: &RunId) -> Resu
     Ok(None)
 }
 
-fn planned(Named { name, link }: Named<'_>) -> Result<Option<Planned>, ImportError> {
+fn planned(NamedFile { name, link }: NamedFile<'_>) -> Result<Option<Planned>, ImportError> {
     match SessionFile::through(link, name.to_owned()) {
         Ok(found) => Ok(Some(Planned { login: Login::of(&home_of(name)), link: link.to_owned(), found })),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -117,7 +121,7 @@ fn planned(Named { name, link }: Named<'_>) -> Result<Option<Planned>, ImportErr
     }
 }
 
-fn parts(file: &Planned, session: &Session<'_>) -> Vec<Part> {
+fn parts(file: &Planned, session: &RecordedAs<'_>) -> Vec<Part> {
     let families = Families::new(Files::Home(home_of(&file.found.path)));
     let context = Context {
         prices: session.prices,
@@ -134,9 +138,9 @@ fn parts(file: &Planned, session: &Session<'_>) -> Vec<Part> {
     parts
 }
 
-fn response(origin: &Origin, past: Past, run: &RunId) -> Response {
+fn response(origin: &Origin, past: PastResponse, run: &RunId) -> Response {
     let Origin { thread, root, model, provider, tier, billing, attribution } = origin.clone();
-    let Past { key, at, tokens, cost, basis, work } = past;
+    let PastResponse { key, at, tokens, cost, basis, work } = past;
     Response {
         run: Some(run.clone()),
         agent: None,

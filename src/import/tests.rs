@@ -207,7 +207,7 @@ fn a_fixture_comes_to_the_same_session_by_session_in_any_order() {
             fs::copy(&file, &place).unwrap();
             paths.push(place);
         }
-        let session = Session {
+        let session = RecordedAs {
             work: std::sync::Arc::default(),
             prices: PriceTable::embedded(),
             unpriced: &Unpriced::Refuse,

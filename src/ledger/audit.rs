@@ -9,7 +9,7 @@ use crate::model::RunId;
 use super::LedgerError;
 use super::attributed::Corrected;
 use super::audit_failure::{Checked, Stop, broken};
-use super::audit_run::{self, Run, Seen};
+use super::audit_run::{self, KnownToRuns, Run};
 use super::calls;
 use super::chain::{ImportDigest, Link};
 use super::hash::Hash;
@@ -133,10 +133,10 @@ fn audit(conn: &Connection) -> Checked<Verified> {
     }
     let mut promised = links(conn)?;
     let (mut entries, mut runs, mut unsealed) = (0_u64, 0_u64, Vec::new());
-    let mut seen = Seen {
+    let mut seen = KnownToRuns {
         confirmed: std::mem::take(&mut promised.confirmed),
         corrected: std::mem::take(&mut promised.corrected),
-        ..Seen::default()
+        ..KnownToRuns::default()
     };
     let mut statement = conn.prepare("SELECT no, id FROM runs ORDER BY no")?;
     let mut found = statement.query([])?;
@@ -260,7 +260,7 @@ fn promise(promised: &mut Promised, n: i64, link: Link) -> Result<(), &'static s
 }
 
 /// Every row must be in its run's chain or in an import's link, and the sums must be those of all rows.
-fn usage_rows(conn: &Connection, seen: &Seen, imports: &BTreeMap<i64, Import>) -> Checked<()> {
+fn usage_rows(conn: &Connection, seen: &KnownToRuns, imports: &BTreeMap<i64, Import>) -> Checked<()> {
     let mut shares = Shares::default();
     let mut imports = imports.iter();
     // The import whose rows come now: the next number that it has, and its digest so far.

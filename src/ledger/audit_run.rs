@@ -30,7 +30,7 @@ pub(super) struct Run {
 
 /// What the chains of the runs know.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(super) struct KnownToRuns {
     /// The numbers of usage rows.
     pub(super) usage: HashSet<i64>,
     /// Records of responses that count already: here the ledger's own chain knows some, too.
@@ -47,7 +47,7 @@ struct Walk<'a> {
     no: i64,
     id: &'a RunId,
     run: &'a Run,
-    seen: &'a mut Seen,
+    seen: &'a mut KnownToRuns,
     threads: HashMap<String, ThreadRow>,
     calls: i64,
     ended: Option<End>,
@@ -60,7 +60,7 @@ const AFTER_SEAL: &str = "it comes after the seal";
 type End = (i64, String, Option<i32>, Option<String>);
 
 /// Checks one run's chain and rows; says how many entries it has. Adds what it knows to what was seen.
-pub(super) fn check(conn: &Connection, no: i64, id: &RunId, run: &Run, seen: &mut Seen) -> Checked<u64> {
+pub(super) fn check(conn: &Connection, no: i64, id: &RunId, run: &Run, seen: &mut KnownToRuns) -> Checked<u64> {
     let mut walk = Walk { conn, no, id, run, seen, threads: HashMap::new(), calls: 0, ended: None };
     let mut hash = Hash::run_seed(id.as_str());
     let mut statement = conn.prepare_cached("SELECT seq, data, hash FROM events WHERE run_no = ?1 ORDER BY seq")?;

@@ -14,7 +14,7 @@ use super::sums::{Names, Sums};
 use super::usage::{number_series, number_thread};
 use super::values::json;
 use super::values::{at_least, before};
-use super::window_sums::{self, Part};
+use super::window_sums::{self, PartialSum};
 
 /// How many tool calls, by the values of the asked-for dimensions; `None` is "unknown".
 pub type CallsBy = Vec<(Vec<Option<String>>, i64)>;
@@ -122,11 +122,11 @@ fn collect(
     query: &CallQuery<'_>,
     run: Option<i64>,
     thread: Option<i64>,
-) -> Result<HashMap<Part, i64>, LedgerError> {
+) -> Result<HashMap<PartialSum, i64>, LedgerError> {
     let (since, until) = (at_least(query.since), before(query.until));
     let apart = query.dims.contains(&Dimension::Run) || query.dims.contains(&Dimension::Thread);
     let mut counts = HashMap::new();
-    let mut add = |part: Part, calls: i64| {
+    let mut add = |part: PartialSum, calls: i64| {
         let count: &mut i64 = counts.entry(part).or_default();
         *count = count.saturating_add(calls);
     };
@@ -140,7 +140,10 @@ fn collect(
         let mut statement = conn.prepare_cached(&sql)?;
         let mut rows = statement.query(params![since, until, run, thread])?;
         while let Some(row) = rows.next()? {
-            add(Part { start: 0, run_no: row.get(0)?, thread: row.get(1)?, series: row.get(2)?, work: 0 }, row.get(3)?);
+            add(
+                PartialSum { start: 0, run_no: row.get(0)?, thread: row.get(1)?, series: row.get(2)?, work: 0 },
+                row.get(3)?,
+            );
         }
         Ok(())
     };
@@ -156,7 +159,7 @@ fn collect(
         conn.prepare_cached("SELECT series, sum(calls) FROM calls_by_day WHERE day >= ?1 AND day < ?2 GROUP BY 1")?;
     let mut rows = statement.query([first, last])?;
     while let Some(row) = rows.next()? {
-        let part = Part { start: 0, series: row.get(0)?, run_no: 0, thread: 0, work: 0 };
+        let part = PartialSum { start: 0, series: row.get(0)?, run_no: 0, thread: 0, work: 0 };
         let count: &mut i64 = counts.entry(part).or_default();
         *count = count.saturating_add(row.get(1)?);
     }

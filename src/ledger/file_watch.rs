@@ -11,9 +11,9 @@ use super::state_folder::LEDGER_FILE;
 
 /// Hears of each write, whoever's it is.
 #[derive(Debug)]
-pub struct Heard(Inotify);
+pub struct FileWatch(Inotify);
 
-impl Heard {
+impl FileWatch {
     /// Begins to listen in the ledger's folder, which is there.
     ///
     /// # Errors
@@ -58,7 +58,7 @@ mod tests {
     fn a_write_is_heard() {
         let temp = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::open(temp.path()).unwrap();
-        let heard = Heard::listen(temp.path()).unwrap();
+        let heard = FileWatch::listen(temp.path()).unwrap();
         std::fs::write(temp.path().join("something else"), "x").unwrap();
         govern(&mut ledger, "k3f9x27m1a");
         heard.wait().unwrap();

@@ -15,7 +15,7 @@ use crate::model::{
 };
 
 use super::chain::{self, ImportDigest, Link};
-use super::imported::{Origin, Past};
+use super::imported::{Origin, PastResponse};
 use super::rollup::Shares;
 use super::rows::usage::UsageRow;
 use super::series::Series;
@@ -92,7 +92,7 @@ pub struct Batch<'a> {
 
 /// An origin on its way into the ledger.
 #[derive(Debug)]
-pub struct Known {
+pub struct NewOrigin {
     thread: ThreadId,
     row: UsageRow,
     /// What its rows are found by, one for each way to price them.
@@ -203,7 +203,7 @@ impl Batch<'_> {
     }
 
     /// Prepares an origin for [`Batch::add`].
-    pub fn origin(&mut self, origin: &Origin) -> Result<Known, LedgerError> {
+    pub fn origin(&mut self, origin: &Origin) -> Result<NewOrigin, LedgerError> {
         let series = Series {
             agent: None,
             model: origin.model.clone(),
@@ -211,7 +211,7 @@ impl Batch<'_> {
             attribution: origin.attribution.clone(),
             source: Source::Record,
         };
-        Ok(Known {
+        Ok(NewOrigin {
             thread: origin.thread.clone(),
             row: UsageRow::of_import(origin, json(&series)?),
             numbers: [None; 3],
@@ -219,7 +219,7 @@ impl Batch<'_> {
     }
 
     /// Adds a response; says whether it is new to the ledger.
-    pub fn add(&mut self, known: &mut Known, past: &Past) -> Result<bool, LedgerError> {
+    pub fn add(&mut self, known: &mut NewOrigin, past: &PastResponse) -> Result<bool, LedgerError> {
         let at = recorded_at(past.at, self.now);
         known.row.set(past, at);
         let slot = match past.cost {
@@ -264,7 +264,7 @@ impl Batch<'_> {
     }
 
     /// The ledger has the response: its class, if it was imported, is what its file tells today.
-    fn reclass(&mut self, known: &Known, past: &Past) {
+    fn reclass(&mut self, known: &NewOrigin, past: &PastResponse) {
         if let Some(class) = past.work {
             self.classes.push((known.thread.clone(), past.key.clone(), class));
         }

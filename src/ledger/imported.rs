@@ -25,7 +25,7 @@ pub struct Origin {
 
 /// What is a response's alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Past {
+pub struct PastResponse {
     /// Tells it from its copies within the thread.
     pub key: ResponseKey,
     /// When Codex recorded it.

@@ -17,7 +17,7 @@ const TOLD: i64 = 1_000;
 
 /// What other processes wrote.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct News {
+pub struct ForeignRows {
     /// In the order they were recorded; none if there are more than are told.
     pub responses: Vec<Response>,
     /// More responses were written than are told: what was spent is to be summed again.
@@ -31,7 +31,7 @@ pub struct News {
     pub forged: Vec<String>,
 }
 
-impl News {
+impl ForeignRows {
     /// Nothing was written.
     pub fn is_empty(&self) -> bool {
         let Self { responses, many, extensions, approvals, forged } = self;
@@ -49,19 +49,19 @@ impl Turn<'_> {
 
     /// What other processes wrote since the last turn that asked; never what this ledger wrote itself. Without
     /// [`Turn::watch_from_now`] before, the first call does that, and tells nothing.
-    pub fn news(&mut self) -> Result<News, LedgerError> {
+    pub fn news(&mut self) -> Result<ForeignRows, LedgerError> {
         let now = Watch::now(self.tx)?;
         let latest = now.usage();
         let Some(since) = self.watch.take() else {
             self.watch = Some(now);
-            return Ok(News::default());
+            return Ok(ForeignRows::default());
         };
         self.watch = Some(since.clone().after(now));
         let many = latest.saturating_sub(since.usage()) > TOLD;
         let responses = if many { Vec::new() } else { self.new_responses(&since)? };
         let (extensions, mut forged) = self.extensions(&since)?;
         let approvals = self.approvals(&since, &mut forged)?;
-        Ok(News { responses, many, extensions, approvals, forged })
+        Ok(ForeignRows { responses, many, extensions, approvals, forged })
     }
 
     fn new_responses(&self, since: &Watch) -> Result<Vec<Response>, LedgerError> {

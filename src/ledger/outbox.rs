@@ -354,7 +354,7 @@ pub fn is_closed(ledger: &Ledger, address: &str, mark: &str) -> Result<bool, Led
 
 /// How far the copy of a question at an address has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum CopyState {
     /// None was to go there, or it never will.
     Never,
     /// It is there, and cannot be changed.
@@ -369,7 +369,7 @@ pub enum Asked {
 }
 
 /// How far the copy of a question at this address has come.
-pub fn copy_of_question(ledger: &Ledger, approval: ApprovalId, address: &str) -> Result<Asked, LedgerError> {
+pub fn copy_of_question(ledger: &Ledger, approval: ApprovalId, address: &str) -> Result<CopyState, LedgerError> {
     let found: Option<(String, Option<String>)> = ledger
         .conn
         .prepare_cached(
@@ -379,10 +379,10 @@ pub fn copy_of_question(ledger: &Ledger, approval: ApprovalId, address: &str) ->
         .query_row(params![approval.0, address], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     Ok(match found {
-        Some((state, Some(receipt))) if state == "delivered" => Asked::There { receipt },
-        Some((state, _)) if state == "delivered" => Asked::Told,
-        Some((state, _)) if state == "waiting" => Asked::Waits,
-        Some(_) | None => Asked::Never,
+        Some((state, Some(receipt))) if state == "delivered" => CopyState::There { receipt },
+        Some((state, _)) if state == "delivered" => CopyState::Told,
+        Some((state, _)) if state == "waiting" => CopyState::Waits,
+        Some(_) | None => CopyState::Never,
     })
 }
 

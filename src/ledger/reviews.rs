@@ -14,7 +14,7 @@ const REVIEWS: &str = r#"SELECT n, data, hash FROM links WHERE substr(data, 1, 1
 
 /// The file of a policy that was changed for an exception, and its text from then on.
 #[derive(Clone, Copy, Debug)]
-pub struct Written<'a> {
+pub struct WrittenPolicy<'a> {
     /// Where.
     pub file: &'a str,
     /// All of it.
@@ -31,7 +31,7 @@ pub fn review(
     exception: &ExceptionId,
     state: ExceptionState,
     (by, reason): (&str, Option<&str>),
-    written: Option<Written<'_>>,
+    written: Option<WrittenPolicy<'_>>,
 ) -> Result<(), LedgerError> {
     turn.link(&Link::Reviewed {
         at: turn.now,

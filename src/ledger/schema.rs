@@ -100,7 +100,7 @@ pub(super) const KNOWN: i64 = 19;
 
 /// How a file stands to this govern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum FileFormat {
     /// No table yet.
     Empty,
     /// Made by an older govern: this version.
@@ -110,7 +110,7 @@ pub(super) enum Shape {
 }
 
 /// Looks at what is there; refuses what is no ledger, or too new.
-pub(super) fn shape(conn: &Connection, path: &Path) -> Result<Shape, LedgerError> {
+pub(super) fn shape(conn: &Connection, path: &Path) -> Result<FileFormat, LedgerError> {
     let foreign = || LedgerError::NotALedger { path: path.to_owned() };
     let pragma = |name: &str| {
         conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(|error| match error {
@@ -123,15 +123,15 @@ pub(super) fn shape(conn: &Connection, path: &Path) -> Result<Shape, LedgerError
     let version = pragma("user_version")?;
     if version == 0 {
         let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-        return if tables == 0 { Ok(Shape::Empty) } else { Err(foreign()) };
+        return if tables == 0 { Ok(FileFormat::Empty) } else { Err(foreign()) };
     }
     if pragma("application_id")? != APPLICATION {
         return Err(foreign());
     }
     match version {
-        KNOWN => Ok(Shape::Current),
+        KNOWN => Ok(FileFormat::Current),
         found if found > KNOWN => Err(LedgerError::TooNew { found, known: KNOWN }),
-        old => Ok(Shape::Old(old)),
+        old => Ok(FileFormat::Old(old)),
     }
 }
 
@@ -190,9 +190,9 @@ pub(super) fn migrate(conn: &mut Connection, path: &Path, now: i64) -> Result<()
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Asked again inside: another process may have done it in between.
     let from = match shape(&tx, path)? {
-        Shape::Current => return Ok(()),
-        Shape::Empty => 0,
-        Shape::Old(version) => version,
+        FileFormat::Current => return Ok(()),
+        FileFormat::Empty => 0,
+        FileFormat::Old(version) => version,
     };
     for migration in MIGRATIONS.iter().filter(|migration| migration.version > from) {
         tx.execute_batch(migration.sql)?;

@@ -21,7 +21,7 @@ use super::questions::Questions;
 use super::read_position::Watch;
 use super::responses::Responses;
 use super::runs::Runs;
-use super::schema::{self, Shape};
+use super::schema::{self, FileFormat};
 use super::sqlite_files::{Beside, LOG_LIMIT};
 use super::state_folder::{self, LEDGER_FILE};
 use super::sub_agents::SubAgents;
@@ -99,7 +99,7 @@ impl Ledger {
         if conn.is_readonly("main")? {
             return Err(LedgerError::ReadOnly);
         }
-        if schema::shape(&conn, &path)? != Shape::Current || !is_wal(&conn)? {
+        if schema::shape(&conn, &path)? != FileFormat::Current || !is_wal(&conn)? {
             // The change to WAL and the first migration want the file alone; waiting for that is this lock's work,
             // because SQLite would rather answer "busy" than wait.
             let _alone = state_folder::creation_lock(dir)?;
@@ -116,10 +116,10 @@ impl Ledger {
         let path = existing(dir)?;
         let conn = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         match schema::shape(&conn, &path)? {
-            Shape::Empty => Err(LedgerError::NoLedger { folder: dir.to_owned() }),
-            Shape::Old(_) => Self::open(dir),
-            Shape::Current if conn.is_readonly("main")? => Err(LedgerError::ReadOnly),
-            Shape::Current => Ok(Self::new(conn, true, File::at(&path).ok()).in_folder(dir)),
+            FileFormat::Empty => Err(LedgerError::NoLedger { folder: dir.to_owned() }),
+            FileFormat::Old(_) => Self::open(dir),
+            FileFormat::Current if conn.is_readonly("main")? => Err(LedgerError::ReadOnly),
+            FileFormat::Current => Ok(Self::new(conn, true, File::at(&path).ok()).in_folder(dir)),
         }
     }
 
@@ -135,7 +135,7 @@ impl Ledger {
     /// Opens a ledger for reports. A ledger on a read-only medium can be read, if it was closed cleanly.
     pub fn open_read_only(dir: &Path) -> Result<Self, LedgerError> {
         let path = existing(dir)?;
-        let read = |path: &Path| -> Result<(Connection, Shape), LedgerError> {
+        let read = |path: &Path| -> Result<(Connection, FileFormat), LedgerError> {
             let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
             let shape = schema::shape(&conn, path)?;
             Ok((conn, shape))
@@ -148,9 +148,9 @@ impl Ledger {
             other => other?,
         };
         match shape {
-            Shape::Empty => Err(LedgerError::NoLedger { folder: dir.to_owned() }),
-            Shape::Old(_) => Self::open(dir),
-            Shape::Current => Ok(Self::new(conn, false, None).in_folder(dir)),
+            FileFormat::Empty => Err(LedgerError::NoLedger { folder: dir.to_owned() }),
+            FileFormat::Old(_) => Self::open(dir),
+            FileFormat::Current => Ok(Self::new(conn, false, None).in_folder(dir)),
         }
     }
 

@@ -10,7 +10,7 @@ use super::LedgerError;
 use super::responses::Filter;
 use super::series::SeriesBook;
 use super::values::{at_least, before, moment, work_class};
-use super::window_sums::{self, Part, Parts, Scope};
+use super::window_sums::{self, PartialSum, Parts, Scope};
 
 /// Tells the start of the piece of time (a day, a month in some zone) that a quarter of an hour belongs to, by the
 /// start of that quarter. A piece begins and ends on quarters of UTC, and goes on without a gap.
@@ -113,7 +113,7 @@ impl Sums<'_> {
             by_work: query.by_work,
             piece: query.piece,
         };
-        let mut found: Vec<(Part, Sum)> = window_sums::collect(self.conn, &scope)?.into_iter().collect();
+        let mut found: Vec<(PartialSum, Sum)> = window_sums::collect(self.conn, &scope)?.into_iter().collect();
         found.sort_unstable_by_key(|(part, _)| *part);
         let mut names = Names::new(self.conn);
         found.into_iter().try_for_each(|(part, sum)| {
@@ -232,7 +232,7 @@ impl<'a> Names<'a> {
         Self { conn, series: SeriesBook::default(), runs: HashMap::new(), threads: HashMap::new() }
     }
 
-    pub(super) fn values(&mut self, part: Part, dims: &[Dimension]) -> Result<Vec<Option<String>>, LedgerError> {
+    pub(super) fn values(&mut self, part: PartialSum, dims: &[Dimension]) -> Result<Vec<Option<String>>, LedgerError> {
         let series = self.series.get(self.conn, part.series)?;
         dims.iter()
             .map(|dimension| match dimension {
@@ -244,7 +244,7 @@ impl<'a> Names<'a> {
             .collect()
     }
 
-    fn slice(&mut self, part: Part, sum: Sum, timed: bool) -> Result<Slice, LedgerError> {
+    fn slice(&mut self, part: PartialSum, sum: Sum, timed: bool) -> Result<Slice, LedgerError> {
         let series = self.series.get(self.conn, part.series)?;
         Ok(Slice {
             start: if timed { Some(moment(part.start)?) } else { None },

@@ -26,7 +26,7 @@ pub(super) struct Scope<'a> {
 
 /// What is summed before names are looked up. Zero where it is not kept apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Part {
+pub(super) struct PartialSum {
     pub(super) start: i64,
     pub(super) series: i64,
     pub(super) run_no: i64,
@@ -36,7 +36,7 @@ pub(super) struct Part {
 }
 
 /// Sums by what they are of.
-pub(super) type Parts = HashMap<Part, Sum>;
+pub(super) type Parts = HashMap<PartialSum, Sum>;
 
 /// The number of a thread; `None` if nothing was ever recorded of it.
 pub(super) fn thread_no(conn: &Connection, id: &str) -> Result<Option<i64>, LedgerError> {
@@ -99,7 +99,7 @@ fn of_all_time(conn: &Connection) -> Result<Parts, LedgerError> {
     let mut rows = statement.query([])?;
     let mut parts = Parts::new();
     while let Some(row) = rows.next()? {
-        parts.insert(Part { start: 0, series: row.get(0)?, run_no: 0, thread: 0, work: 0 }, read_sum(row, 1)?);
+        parts.insert(PartialSum { start: 0, series: row.get(0)?, run_no: 0, thread: 0, work: 0 }, read_sum(row, 1)?);
     }
     Ok(parts)
 }
@@ -265,8 +265,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn part(&self, start: i64, series: i64, run_no: i64, thread: i64, work: i64) -> Part {
-        Part {
+    fn part(&self, start: i64, series: i64, run_no: i64, thread: i64, work: i64) -> PartialSum {
+        PartialSum {
             start,
             series,
             run_no: if self.scope.by_run { run_no } else { 0 },

@@ -7,7 +7,7 @@ use super::bound::{Bounded, Name, Row, bound};
 use super::budgets::bounded;
 use super::figures::{BudgetFigure, Figures, LABELS, Spender};
 use super::text::{Kind, Text, seconds};
-use crate::model::Standing;
+use crate::model::AgentState;
 
 /// So many series a metric has at the most.
 pub const MOST: usize = 500;
@@ -28,21 +28,21 @@ pub type Kept = BTreeMap<String, Vec<Name>>;
 /// Metrics whose names are kept.
 pub const NAMED: [&str; 5] = [SPEND, TOKENS, RESPONSES, CALLS, DECISIONS];
 
-const STANDINGS: [Standing; 14] = [
-    Standing::Waiting,
-    Standing::Starting,
-    Standing::Working,
-    Standing::Resting,
-    Standing::Throttled,
-    Standing::Held,
-    Standing::Paused,
-    Standing::Ending,
-    Standing::Alive,
-    Standing::Done,
-    Standing::Failed,
-    Standing::Stopped,
-    Standing::Killed,
-    Standing::Skipped,
+const STANDINGS: [AgentState; 14] = [
+    AgentState::Waiting,
+    AgentState::Starting,
+    AgentState::Working,
+    AgentState::Resting,
+    AgentState::Throttled,
+    AgentState::Held,
+    AgentState::Paused,
+    AgentState::Ending,
+    AgentState::Alive,
+    AgentState::Done,
+    AgentState::Failed,
+    AgentState::Stopped,
+    AgentState::Killed,
+    AgentState::Skipped,
 ];
 
 /// The text, and the names that are to be kept for the next one where they have changed.
@@ -257,7 +257,7 @@ mod tests {
             reserved: 1,
             forecast: Some(5_000_000_000),
         });
-        figures.agents.insert(Standing::Held, 2);
+        figures.agents.insert(AgentState::Held, 2);
         figures.waiting = vec![Duration::from_secs(3), Duration::from_secs(900)];
         figures.ungoverned = 1;
         figures

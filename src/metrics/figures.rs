@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::{Dimension, HOOK_BOUNDS, Histogram, Standing, Sum, WAIT_BOUNDS};
+use crate::model::{AgentState, Dimension, HOOK_BOUNDS, Histogram, Sum, WAIT_BOUNDS};
 
 /// By what spend is kept apart: what a team, a project or a client is called has bounds; ids, tasks and branches have none.
 pub const LABELS: [(&str, Dimension); 5] = [
@@ -78,7 +78,7 @@ pub struct Figures {
     /// That policy has a mistake: no budget is known.
     pub policy_is_wrong: bool,
     /// Agents of live runs.
-    pub agents: BTreeMap<Standing, u64>,
+    pub agents: BTreeMap<AgentState, u64>,
     /// How long each open question has waited.
     pub waiting: Vec<Duration>,
     /// Codexes of this account that nobody governs.

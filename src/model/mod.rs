@@ -69,7 +69,7 @@ pub use run::{
     scope_in_words,
 };
 pub use slice::Slice;
-pub use snapshot::{Live, LiveAgent, LiveLimit, LivePool, RATE_FROM, RATE_OVER, Standing};
+pub use snapshot::{AgentState, Live, LiveAgent, LiveLimit, LivePool, RATE_FROM, RATE_OVER};
 pub use sum::{Repriced, Sum};
 pub use threshold::{Threshold, part_of};
 pub use token::{Token, TokenHash};

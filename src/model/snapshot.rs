@@ -33,7 +33,7 @@ pub struct LiveAgent {
     /// Which.
     pub agent: AgentName,
     /// How it stands.
-    pub state: Standing,
+    pub state: AgentState,
     /// Since when.
     pub since: Timestamp,
     /// What it waits or is held for, or how it came to its end; for a person.
@@ -109,7 +109,7 @@ pub struct LivePool {
 /// How an agent stands, for a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Standing {
+pub enum AgentState {
     /// It was not started yet, or not again.
     Waiting,
     /// Its command is being started.
@@ -140,7 +140,7 @@ pub enum Standing {
     Skipped,
 }
 
-impl Standing {
+impl AgentState {
     /// As JSON and tables spell it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -172,7 +172,7 @@ impl Standing {
     }
 }
 
-impl fmt::Display for Standing {
+impl fmt::Display for AgentState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
@@ -235,7 +235,7 @@ mod tests {
         let live = Live {
             agents: vec![LiveAgent {
                 agent: "plan".into(),
-                state: Standing::Held,
+                state: AgentState::Held,
                 since: "2026-11-22T14:00:00Z".parse().unwrap(),
                 because: Some("$1".to_owned()),
                 approval: Some(ApprovalId(7)),

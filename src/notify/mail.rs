@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use super::letter::{self, Answers, Beside, Envelope};
 use super::secret::{Password, SecretError};
 use super::sent::Sent;
-use super::smtp::{Letter, Trouble, Way, deliver, greet_only};
+use super::smtp::{Letter, Transport, Trouble, deliver, greet_only};
 use crate::model::{Notice, Token, Whence};
 use crate::net::{Client, Server};
 use crate::policy::notify::Mail as Wanted;
@@ -26,7 +26,7 @@ pub enum Answering {
 /// A mail server, and who writes.
 #[derive(Debug)]
 pub struct Mail {
-    way: Way,
+    way: Transport,
     from_name: Option<String>,
     from: String,
 }
@@ -43,7 +43,7 @@ impl Mail {
             None => None,
         };
         let server = Server { host: mail.host.clone(), port: mail.port };
-        let way = Way { server, security: mail.security, login };
+        let way = Transport { server, security: mail.security, login };
         Ok(Self { way, from_name: mail.from_name.clone(), from: mail.from.clone() })
     }
 

@@ -60,7 +60,7 @@ fn with_hint(error: &NetError) -> String {
 
 /// How a mail server is reached.
 #[derive(Debug)]
-pub(super) struct Way {
+pub(super) struct Transport {
     pub(super) server: Server,
     pub(super) security: Security,
     pub(super) login: Option<(String, Password)>,
@@ -146,12 +146,12 @@ fn refused(answer: &Answer, step: &'static str) -> Trouble {
 }
 
 /// Hands a letter over. What is not taken by then may have been: it is sent again under the same id.
-pub(super) async fn deliver(client: &Client, way: &Way, letter: &Letter<'_>) -> Result<(), Trouble> {
+pub(super) async fn deliver(client: &Client, way: &Transport, letter: &Letter<'_>) -> Result<(), Trouble> {
     tokio::time::timeout(WITHIN, hand_over(client, way, letter)).await.map_err(|_| Trouble::Late)?
 }
 
 /// Greets the server and logs in, as for a letter, and hands none over.
-pub(super) async fn greet_only(client: &Client, way: &Way, from: &str) -> Result<(), Trouble> {
+pub(super) async fn greet_only(client: &Client, way: &Transport, from: &str) -> Result<(), Trouble> {
     let dialogue = async {
         let mut dialogue = begin(client, way, from).await?;
         let _said = dialogue.say("QUIT").await;
@@ -160,7 +160,7 @@ pub(super) async fn greet_only(client: &Client, way: &Way, from: &str) -> Result
     tokio::time::timeout(WITHIN, dialogue).await.map_err(|_| Trouble::Late)?
 }
 
-async fn hand_over(client: &Client, way: &Way, letter: &Letter<'_>) -> Result<(), Trouble> {
+async fn hand_over(client: &Client, way: &Transport, letter: &Letter<'_>) -> Result<(), Trouble> {
     let mut dialogue = begin(client, way, letter.from).await?;
     dialogue.must(&format!("MAIL FROM:<{}>", letter.from), 2, "the sender").await?;
     dialogue.must(&format!("RCPT TO:<{}>", letter.to), 2, "the reader").await?;
@@ -172,7 +172,7 @@ async fn hand_over(client: &Client, way: &Way, letter: &Letter<'_>) -> Result<()
 }
 
 /// Connects, in TLS as the policy has it, and logs in.
-async fn begin(client: &Client, way: &Way, from: &str) -> Result<Dialogue, Trouble> {
+async fn begin(client: &Client, way: &Transport, from: &str) -> Result<Dialogue, Trouble> {
     let mut dialogue = Dialogue(BufReader::new(client.open(&way.server, way.security == Security::Tls).await?));
     let greeting = dialogue.hear().await?;
     if greeting.code / 100 != 2 {

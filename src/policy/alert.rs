@@ -21,7 +21,7 @@ pub struct Alert {
     /// The agent belongs to one of these, for each dimension named.
     pub only: Only,
     /// What happens.
-    pub act: Act,
+    pub act: AlertAction,
     /// The step of a budget over a plan's own limit that it is; `None`: it was written as an alert.
     pub step_of: Option<PlanMark>,
     /// This alert alone decides and records, and does nothing.
@@ -32,7 +32,7 @@ pub struct Alert {
 
 /// What an alert does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Act {
+pub enum AlertAction {
     /// What a budget's step can do; its `at` says nothing here.
     Step(Step),
     /// Holds the agent without a question until the plan's window begins anew.
@@ -152,8 +152,8 @@ impl Alert {
     /// It can hold or end an agent.
     pub fn is_hard(&self) -> bool {
         match &self.act {
-            Act::Step(step) => step.verb.is_hard(),
-            Act::Hold => true,
+            AlertAction::Step(step) => step.verb.is_hard(),
+            AlertAction::Hold => true,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::model::{Attribution, Dimension};
 
 /// Where an agent is started: what rules match against, and what defaults come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct StartedIn {
     /// The working folder, absolute.
     pub folder: PathBuf,
     /// The user's home, for rules that write `~`.
@@ -26,7 +26,7 @@ pub struct Place {
 
 /// Joins what is known, the first that says a field winning: flags, the environment, the rules in
 /// their order, then the place itself. Labels are joined key by key. Empty texts count as unknown.
-pub fn attribute(rules: &[AttributeRule], place: &Place, flags: Attribution, env: Attribution) -> Attribution {
+pub fn attribute(rules: &[AttributeRule], place: &StartedIn, flags: Attribution, env: Attribution) -> Attribution {
     let mut result = Attribution::default();
     take_over(&mut result, flags);
     take_over(&mut result, env);
@@ -46,7 +46,7 @@ pub fn attribute(rules: &[AttributeRule], place: &Place, flags: Attribution, env
 }
 
 /// What of a recorded attribution the place alone does not tell: somebody, or a rule, has said it.
-pub fn said_beyond(recorded: &Attribution, place: &Place) -> Attribution {
+pub fn said_beyond(recorded: &Attribution, place: &StartedIn) -> Attribution {
     let is_default = |value: &String, default: &Option<String>| default.as_ref() == Some(value);
     let project = recorded.project.clone().filter(|project| !is_default(project, &place.repository_name));
     let by_default = |user: &String| is_default(user, &place.git_user) || is_default(user, &place.system_user);
@@ -129,7 +129,7 @@ pub enum Condition {
 impl AttributeRule {
     /// Whether it holds in a place, and why not. A branch pattern with named groups reads the branch; one without asks
     /// for it.
-    pub fn matches(&self, place: &Place) -> Match {
+    pub fn matches(&self, place: &StartedIn) -> Match {
         if !self.folder.as_ref().is_none_or(|glob| in_folder(place, |path| glob.is_match(path))) {
             return Match::Not(Condition::Folder);
         }
@@ -145,7 +145,7 @@ impl AttributeRule {
     }
 }
 
-fn apply(result: &mut Attribution, rule: &AttributeRule, place: &Place) {
+fn apply(result: &mut Attribution, rule: &AttributeRule, place: &StartedIn) {
     if matches!(rule.matches(place), Match::Not(_)) {
         return;
     }
@@ -162,7 +162,7 @@ fn apply(result: &mut Attribution, rule: &AttributeRule, place: &Place) {
 }
 
 /// The folder or one above it matches, in full or with `~` for the home.
-fn in_folder(place: &Place, matches: impl Fn(&Path) -> bool) -> bool {
+fn in_folder(place: &StartedIn, matches: impl Fn(&Path) -> bool) -> bool {
     place.folder.ancestors().any(|folder| {
         let from_home = place.home.as_deref().and_then(|home| folder.strip_prefix(home).ok());
         matches(folder)
@@ -217,8 +217,8 @@ mod tests {
     use super::super::rule::Layer;
     use super::*;
 
-    fn place() -> Place {
-        Place {
+    fn place() -> StartedIn {
+        StartedIn {
             folder: PathBuf::from("/home/ann/work/acme/web"),
             home: Some(PathBuf::from("/home/ann")),
             remotes: vec!["example.org/mirror/web".to_owned(), "github.com/acme/web".to_owned()],
@@ -240,7 +240,7 @@ mod tests {
         }
     }
 
-    fn team(rules: &[AttributeRule], place: &Place) -> Option<String> {
+    fn team(rules: &[AttributeRule], place: &StartedIn) -> Option<String> {
         attribute(rules, place, Attribution::default(), Attribution::default()).team
     }
 
@@ -261,7 +261,7 @@ mod tests {
         assert_eq!(result.project.as_deref(), Some("web"));
         assert_eq!(result.user.as_deref(), Some("ann@example.com"));
         assert_eq!(result.branch.as_deref(), Some("feature/WEB-123-login"));
-        let without_git = Place { git_user: None, branch: None, repository_name: None, ..place() };
+        let without_git = StartedIn { git_user: None, branch: None, repository_name: None, ..place() };
         let result = attribute(&[], &without_git, Attribution::default(), Attribution::default());
         assert_eq!((result.user.as_deref(), result.project, result.branch), (Some("ann"), None, None));
     }
@@ -283,7 +283,7 @@ mod tests {
         for (rule, holds) in cases {
             assert_eq!(team(std::slice::from_ref(&rule), &place()).is_some(), holds, "{rule:?}");
         }
-        let nowhere = Place { folder: PathBuf::from("/tmp"), ..Place::default() };
+        let nowhere = StartedIn { folder: PathBuf::from("/tmp"), ..StartedIn::default() };
         assert_eq!(team(&[rule(None, None, Some(".*"), "t")], &nowhere), None);
     }
 
@@ -305,14 +305,14 @@ mod tests {
     fn a_branch_that_fills_nothing_takes_nothing_else_away() {
         let rule = rule(None, Some("github.com/acme/*"), Some(r"(?<task>[A-Z]+-\d+)"), "web");
         let rules = std::slice::from_ref(&rule);
-        let task = |place: &Place| attribute(rules, place, Attribution::default(), Attribution::default()).task;
+        let task = |place: &StartedIn| attribute(rules, place, Attribution::default(), Attribution::default()).task;
         assert_eq!((rule.matches(&place()), task(&place()).as_deref()), (Match::Whole, Some("WEB-123")));
         for branch in [Some("main".to_owned()), None] {
-            let main = Place { branch, ..place() };
+            let main = StartedIn { branch, ..place() };
             assert_eq!((rule.matches(&main), task(&main)), (Match::Unfilled, None));
             assert_eq!(team(rules, &main).as_deref(), Some("web"));
         }
-        let elsewhere = Place { remotes: Vec::new(), ..place() };
+        let elsewhere = StartedIn { remotes: Vec::new(), ..place() };
         assert_eq!((rule.matches(&elsewhere), team(rules, &elsewhere)), (Match::Not(Condition::Remote), None));
     }
 

@@ -1,6 +1,6 @@
 //! Budgets over a ChatGPT plan's own limits: `80% plan 5h`, `80% plan week`.
 
-use super::alert::{Act, Alert, Trigger};
+use super::alert::{Alert, AlertAction, Trigger};
 use super::layer::Layer;
 pub use super::plan_share::{PLAN_HINT, PlanMark, PlanShare, PlanShareError};
 use super::scope::Only;
@@ -30,7 +30,7 @@ pub struct PlanStep {
     /// At so many thousandths of the budget's limit.
     pub at: u32,
     /// What happens.
-    pub act: Act,
+    pub act: AlertAction,
 }
 
 impl PlanBudget {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use globset::GlobMatcher;
 
-pub use super::alert::{Act, Alert, Change, Evidence, Trigger};
+pub use super::alert::{Alert, AlertAction, Change, Evidence, Trigger};
 pub use super::approvals::{Approvals, Quorum};
 use super::command::{ArgumentSet, CommandPattern, Exceptions};
 use super::gateway::GatewayRule;

@@ -13,8 +13,8 @@ use super::command::CommandPattern;
 use super::gate::verb_in_words;
 use super::plan::{PlanBudget, PlanShare, PlanStep};
 use super::rule::{
-    Act, Alert, Allot, AllotBy, Budget, Calendar, FreshLedger, Gate, Layer, May, Policy, Step, Threshold, Unpriced,
-    Window,
+    Alert, AlertAction, Allot, AllotBy, Budget, Calendar, FreshLedger, Gate, Layer, May, Policy, Step, Threshold,
+    Unpriced, Window,
 };
 use super::spawn::SpawnLimit;
 use super::{duration, percent};
@@ -190,10 +190,10 @@ pub fn plan_step_in_words(step: &PlanStep) -> String {
     format!("at {}: {}", percent::show(step.at), act_in_words(&step.act))
 }
 
-fn act_in_words(act: &Act) -> String {
+fn act_in_words(act: &AlertAction) -> String {
     match act {
-        Act::Step(step) => verb_of_step_in_words(step),
-        Act::Hold => "hold until it begins anew".to_owned(),
+        AlertAction::Step(step) => verb_of_step_in_words(step),
+        AlertAction::Hold => "hold until it begins anew".to_owned(),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::codex::Invocation;
 use crate::ledger::{Ledger, Patience, committed};
 use crate::model::{AgentName, Commit, CommitId, Committed, RunId, Timestamp};
 use crate::place::{Checkout, checkout};
-use crate::process::git::{Question, Repository};
+use crate::process::git::{GitQuery, Repository};
 use crate::results::patch::changes;
 use crate::results::reflog::{Made, made, moves};
 use crate::supervise::{Outcome, Plan, Planned};
@@ -130,7 +130,7 @@ pub(crate) fn of_log(root: &Path, made: &Made) -> Result<Vec<Commit>, String> {
         return Err(format!("it made more than {MOST} commits"));
     }
     let repository = Repository::at(root, COMMITS_WITHIN);
-    let told = repository.ask(&Question::Changes(&made.commits)).map_err(|error| match error.kind() {
+    let told = repository.ask(&GitQuery::Changes(&made.commits)).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => "git is not installed".to_owned(),
         _ => format!("git cannot read its repository: {error}"),
     })?;

@@ -38,7 +38,7 @@ use crate::tail::locate;
 use crate::turn::configured::begins_with;
 use crate::ui::board::Board;
 use crate::ui::notice::{Notices, Showing};
-use crate::ui::{Look, to_stderr};
+use crate::ui::{Layout, to_stderr};
 
 /// Governs the fleet. One that was ended goes on: what was stopped in its threads, what never started from its beginning;
 /// those that ended well are let be.
@@ -55,7 +55,7 @@ pub(crate) fn govern(
     }
     if !shown.quiet && earlier.is_none() {
         let plan = fleet_file::plan(&loaded);
-        to_stderr(&format!("{}\n", Look::stderr().render(&plan.page())));
+        to_stderr(&format!("{}\n", Layout::stderr().render(&plan.page())));
     }
     let Loaded { mut fleet, policy, .. } = loaded;
     fleet.agents.iter().try_for_each(without_screen)?;
@@ -82,7 +82,7 @@ pub(crate) fn govern(
     let showing = if shown.quiet { Showing::Never } else { Showing::Live };
     // What a job's log keeps is lines that stay.
     let board = Board::on_stderr().filter(|_| !shown.quiet && env("CI").is_none());
-    let mut notices = Notices::new(std::io::stderr(), Look::stderr(), showing)
+    let mut notices = Notices::new(std::io::stderr(), Layout::stderr(), showing)
         .above(board)
         .on_screen(std::io::stderr().is_terminal());
     if late.responses > 0 {
@@ -140,7 +140,7 @@ pub(crate) fn load(start: &FleetStart, quiet: bool, here: &Here<'_>) -> Result<L
     let mut loaded = fleet_file::read(&start.file, start.policy.as_deref(), flags, here)?;
     loaded.warnings = price_list::told(loaded.warnings, |name| here.variable(name));
     if !loaded.warnings.is_empty() && !quiet {
-        to_stderr(&diagnostic::render(&loaded.warnings, Look::stderr().colour));
+        to_stderr(&diagnostic::render(&loaded.warnings, Layout::stderr().colour));
     }
     Ok(loaded)
 }

@@ -132,7 +132,7 @@ mod tests {
     use super::*;
     use crate::clock;
     use crate::turn;
-    use crate::ui::Look;
+    use crate::ui::Layout;
 
     #[test]
     fn the_pipeline_of_the_examples_can_be_started() {
@@ -145,7 +145,7 @@ mod tests {
         let here = Here {
             env: &|_| None,
             cwd: temp.path().to_owned(),
-            look: Look::plain(80),
+            look: Layout::plain(80),
             now: "2026-12-01T12:00:00Z".parse().unwrap(),
             alive: &turn::is_live::lives,
         };
@@ -170,7 +170,7 @@ mod tests {
         let here = Here {
             env: &|_| None,
             cwd: temp.path().to_owned(),
-            look: Look::plain(80),
+            look: Layout::plain(80),
             now: clock::now(),
             alive: &turn::is_live::lives,
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use crate::codex::{Asked, Invocation};
+use crate::codex::{AskedModel, Invocation};
 use crate::error::Result;
 use crate::fleet::FleetAgent;
 use crate::ledger::Ledger;
@@ -83,7 +83,7 @@ impl Came {
             EventKind::AgentStarted { command, .. } => {
                 let argv: Vec<OsString> = command.into_iter().map(OsString::from).collect();
                 let asked = Invocation::parse(&argv).map(|one| one.asked());
-                self.model = if let Some(Asked::Model(model)) = asked { Some(model) } else { None };
+                self.model = if let Some(AskedModel::Model(model)) = asked { Some(model) } else { None };
                 self.done = false;
                 self.examined = None;
                 self.refused = None;

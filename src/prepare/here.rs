@@ -17,7 +17,7 @@ use crate::policy::rule::{Layer, Policy};
 use crate::policy::{attribute, diagnostic};
 use crate::process;
 use crate::turn::is_live::lives;
-use crate::ui::Look;
+use crate::ui::Layout;
 use crate::usage::price::PriceTable;
 
 /// What verbs may ask of their surroundings, so that tests can give them others.
@@ -27,7 +27,7 @@ pub struct Here<'a> {
     /// The working folder.
     pub cwd: PathBuf,
     /// How pages are laid out on standard output.
-    pub look: Look,
+    pub look: Layout,
     /// The time at the start.
     pub now: Timestamp,
     /// Whether a run lives still.
@@ -70,7 +70,7 @@ impl Here<'_> {
     }
 
     /// This folder as attribution rules see it.
-    pub fn place(&self) -> attribute::Place {
+    pub fn place(&self) -> attribute::StartedIn {
         let place = place::look(&self.cwd, |name| self.variable(name));
         known(&place, self.variable("HOME").map(PathBuf::from))
     }
@@ -113,8 +113,8 @@ impl Here<'_> {
 }
 
 /// A place as attribution rules see it.
-pub fn known(place: &place::Place, home: Option<PathBuf>) -> attribute::Place {
-    attribute::Place {
+pub fn known(place: &place::Place, home: Option<PathBuf>) -> attribute::StartedIn {
+    attribute::StartedIn {
         folder: place.folder.clone(),
         home,
         remotes: place.remotes.iter().map(|url| attribute::normalise_remote(url)).collect(),
@@ -157,7 +157,7 @@ pub(crate) fn working_folder(known: Option<PathBuf>, named: Option<OsString>) ->
 /// Where this process stands.
 pub(crate) fn here() -> Result<Here<'static>> {
     let cwd = working_folder(std::env::current_dir().ok(), env("PWD"));
-    Ok(Here { env: &env, cwd, look: Look::stdout(), now: clock::now(), alive: &lives })
+    Ok(Here { env: &env, cwd, look: Layout::stdout(), now: clock::now(), alive: &lives })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use super::attribution::attribute_with;
 use super::here::{Here, env};
-use crate::codex::{Asked, Invocation};
+use crate::codex::{AskedModel, Invocation};
 use crate::compare::{Like, Likely, likely};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -19,7 +19,7 @@ use crate::report::text::count;
 /// The model that a command names; `None`: Codex's configuration says it.
 pub(crate) fn model_of(command: &[OsString]) -> Option<ModelId> {
     match Invocation::parse(command)?.asked() {
-        Asked::Model(model) => Some(model),
+        AskedModel::Model(model) => Some(model),
         _ => None,
     }
 }

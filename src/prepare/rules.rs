@@ -17,7 +17,7 @@ use crate::policy::mistake::LayerText;
 use crate::policy::plan::{PLAN_HINT, PlanShare};
 use crate::policy::rule::Policy;
 use crate::policy::spawn::{SPAWN_HINT, SpawnCap};
-use crate::ui::{Look, to_stderr};
+use crate::ui::{Layout, to_stderr};
 
 /// The policy as the command line asks for it; kept so that a resumed run obeys the same.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -79,10 +79,10 @@ impl Rules {
     /// As [`Rules::load`], of layers that are read.
     pub(crate) fn join(&self, layers: Vec<LayerText>, quiet: bool) -> Result<Policy> {
         let flags = self.flags()?;
-        let loaded = join_with(layers, flags, Look::stderr().colour)?;
+        let loaded = join_with(layers, flags, Layout::stderr().colour)?;
         if !quiet {
             let warnings = price_list::told(loaded.warnings, env);
-            to_stderr(&diagnostic::render(&warnings, Look::stderr().colour));
+            to_stderr(&diagnostic::render(&warnings, Layout::stderr().colour));
         }
         Ok(loaded.policy)
     }

@@ -29,7 +29,7 @@ use crate::report::page::Tone;
 use crate::supervise::{Plan, Planned, Seat};
 use crate::tail::locate;
 use crate::turn::configured::begins_with;
-use crate::ui::Look;
+use crate::ui::Layout;
 use crate::ui::notice::{Notices, Showing};
 
 /// A command as it is started, and why that is refused.
@@ -88,7 +88,7 @@ pub(crate) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
         (false, false) => Showing::Live,
     };
     let mut notices =
-        Notices::new(std::io::stderr(), Look::stderr(), showing).on_screen(std::io::stderr().is_terminal());
+        Notices::new(std::io::stderr(), Layout::stderr(), showing).on_screen(std::io::stderr().is_terminal());
     if !fresh.is_empty() && too_fresh.is_none() {
         notices.say(&earlier_spend_unknown(&fresh), Tone::Warn);
     }

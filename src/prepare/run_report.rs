@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::ledger::{Filter, Ledger};
 use crate::model::event::{Decision, EventKind};
 use crate::model::{AgentName, Event, ModelId, RunId, RunInfo, ThreadInfo, Verb};
-use crate::report::{Handoff, PriceStamp, RunParts, RunReport, RunTally, Session};
+use crate::report::{Handoff, PriceStamp, ResumableSession, RunParts, RunReport, RunTally};
 use crate::tail::locate;
 use crate::usage::price::PriceTable;
 
@@ -67,7 +67,7 @@ pub(crate) fn of_run(ledger: &Ledger, mut info: RunInfo, here: &Here<'_>, zone: 
 }
 
 /// The session of these threads, where they are of one, and its file is there: Codex can go on with it.
-fn session(threads: &[ThreadInfo], here: &Here<'_>) -> Option<Session> {
+fn session(threads: &[ThreadInfo], here: &Here<'_>) -> Option<ResumableSession> {
     let mut roots = threads.iter().filter(|thread| thread.thread == thread.root);
     let only = roots.next().filter(|_| roots.next().is_none())?;
     let path = Path::new(&only.path);
@@ -76,5 +76,5 @@ fn session(threads: &[ThreadInfo], here: &Here<'_>) -> Option<Session> {
         |own: PathBuf| own.canonicalize().ok().is_some_and(|own| home.canonicalize().is_ok_and(|it| it == own));
     let is_own = locate::codex_home(|name| here.variable(name)).is_some_and(is_own);
     let home = home.to_str().filter(|_| !is_own).map(str::to_owned);
-    Some(Session { thread: only.thread.clone(), home })
+    Some(ResumableSession { thread: only.thread.clone(), home })
 }

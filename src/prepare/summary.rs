@@ -14,7 +14,7 @@ use crate::model::{Money, RunId, Timestamp};
 use crate::process;
 use crate::report::{AgentEnd, Handoff, RunReport, json, markdown};
 use crate::supervise::{Outcome, changed_since};
-use crate::ui::{Look, to_stderr};
+use crate::ui::{Layout, to_stderr};
 
 /// What is known before the run and needed after it.
 pub(super) struct Parts {
@@ -49,7 +49,7 @@ pub(super) fn show(outcome: &Outcome, parts: &Parts, quiet: bool, file: Option<&
     // A command that never asked a model has an error that says it all.
     let nothing = outcome.error.is_some() && report.totals.responses == 0;
     if !quiet && !nothing {
-        let look = Look::stderr();
+        let look = Layout::stderr();
         to_stderr(&format!("\n{}", look.render(&report.page())));
     }
     // Whoever wants to hear nothing still must hear why the command did not come to its own end.

@@ -21,7 +21,7 @@ const MOST_BYTES: u64 = 64 << 20;
 
 /// What git may be asked. Nothing but hashes in full, times, and paths behind `--` comes from outside.
 #[derive(Clone, Copy, Debug)]
-pub enum Question<'a> {
+pub enum GitQuery<'a> {
     /// Branches, local and of remotes: `refname NUL objectname NUL symref NUL committer time LF`.
     Refs,
     /// One name of a ref that has this commit, if any does.
@@ -77,7 +77,7 @@ const LOG: [&str; 5] = ["--no-show-signature", "--no-decorate", "--no-mailmap", 
 /// Git takes a smaller number for a date without a century; nobody committed before 1973.
 const FIRST_SECOND: i64 = 100_000_000;
 
-impl Question<'_> {
+impl GitQuery<'_> {
     /// The words behind `git`; the first one is from the list of those that only read.
     fn words(&self) -> Vec<String> {
         let own = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
@@ -203,7 +203,7 @@ impl Repository {
     /// # Errors
     /// There is no such repository, it is not this user's and not in `safe.directory`, what is asked for is not there, or
     /// there is no time left.
-    pub fn ask(&self, question: &Question<'_>) -> io::Result<Vec<u8>> {
+    pub fn ask(&self, question: &GitQuery<'_>) -> io::Result<Vec<u8>> {
         let left = self.until.saturating_duration_since(clock::monotonic());
         if left.is_zero() {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "there is no time left to ask git"));
@@ -211,7 +211,7 @@ impl Repository {
         answer_of(&mut self.command(question), left, MOST_BYTES)
     }
 
-    fn command(&self, question: &Question<'_>) -> Command {
+    fn command(&self, question: &GitQuery<'_>) -> Command {
         let mut command = Command::new("git");
         let kept: Vec<_> = KEPT.iter().filter_map(|name| Some((*name, std::env::var_os(name)?))).collect();
         command.env_clear().envs(kept).envs(ENVIRONMENT).env("GIT_CONFIG_COUNT", SETTINGS.len().to_string());

@@ -22,7 +22,7 @@ use super::launch::{launch, stdin_of};
 use super::proc_fs::{codex_processes, environ_var};
 use super::terminal::{Terminal, without_ttou};
 use super::tree::{self, Process};
-use super::wire::{self, Launch, Leftovers, Numbered, Order, Refusal, Report, Session, Status, Stdin};
+use super::wire::{self, Launch, Leftovers, Numbered, Order, Refusal, Report, Status, Stdin, TerminalSession};
 use crate::clock;
 use crate::clocks::LAST_SWEEP;
 use crate::model::{AgentName, ProcessIdentity};
@@ -299,7 +299,7 @@ impl Keeper {
                 if order.stdin == Stdin::Inherit {
                     release_stdin();
                 }
-                if order.session == Session::Own {
+                if order.session == TerminalSession::Own {
                     super::this_process::stay_in_foreground();
                 }
                 // A child that is not yet reaped keeps its number, dead or alive.

@@ -13,7 +13,7 @@ use super::tree::lineage;
 
 /// Where govern was called from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum CalledFrom {
     /// No agent started it.
     Outside,
     /// An agent did.
@@ -24,18 +24,18 @@ pub enum Standing {
 
 /// Where govern was called from. Who may make namespaces and mounts of his own can hide from govern what is above it, so
 /// that only what is seen whole is believed.
-pub fn own_standing() -> Standing {
-    let Some(own) = own_identity() else { return Standing::Hidden };
+pub fn own_standing() -> CalledFrom {
+    let Some(own) = own_identity() else { return CalledFrom::Hidden };
     // Who stands above it may end while it is looked at: a shell that has gone into the background, whoever started a sender.
     if !(0..LOOKS).any(|_| is_true_to_life(own.pid)) {
-        return Standing::Hidden;
+        return CalledFrom::Hidden;
     }
     match settled(own.pid) {
-        Some(above) if above.governed || codex_above(own.pid).is_some() => return Standing::Inside,
+        Some(above) if above.governed || codex_above(own.pid).is_some() => return CalledFrom::Inside,
         Some(_) => {}
-        None => return Standing::Hidden,
+        None => return CalledFrom::Hidden,
     }
-    if sees_all() { Standing::Outside } else { Standing::Hidden }
+    if sees_all() { CalledFrom::Outside } else { CalledFrom::Hidden }
 }
 
 /// What `/proc` says of a process and of those above it is the kernel's word, nothing that was mounted over it.

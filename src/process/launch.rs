@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{AccessFlags, access};
 
-use super::wire::{Launch, LaunchFailure, Missing, Output, Session, Stdin};
+use super::wire::{Launch, LaunchFailure, Missing, Output, Stdin, TerminalSession};
 
 /// Starts the command and returns once it is executed, or says why it was not (the C library's
 /// search of `PATH`, and its `/bin/sh` for scripts without an interpreter line, included).
@@ -46,7 +46,7 @@ pub(super) fn launch(launch: &Launch, mask: SigSet, stdin: Stdio) -> Result<i32,
     let restore = move || -> std::io::Result<()> {
         mask.thread_set_mask()?;
         super::file_signals::restore_file_limits()?;
-        if session == Session::Own {
+        if session == TerminalSession::Own {
             nix::unistd::setsid()?;
         }
         // If guard and govern die at once, the command at least does not live on.

@@ -49,7 +49,7 @@ pub use file_signals::{be_told_of_file_limits, fail_where_files_are_cut};
 pub use freeze::interrupt;
 pub use guard::{Guard, GuardHandle, release_stdin};
 pub use hook_wait::{Parent, Woken, output_of};
-pub use inside_agent::{Standing, own_standing};
+pub use inside_agent::{CalledFrom, own_standing};
 pub use output_of::{ask, ask_git, carry_out, end_questions, is_asked};
 pub use peer::{is_outside, is_own_supervisor, is_supervisor_of, listens, peer_of};
 pub use proc_fs::{
@@ -71,5 +71,5 @@ pub use tree::{
 };
 pub use ungoverned::ungoverned_codexes;
 pub use wire::{
-    How, Launch, LaunchFailure, Leftovers, Missing, Order, Output, Refusal, Report, Session, Status, Stdin,
+    How, Launch, LaunchFailure, Leftovers, Missing, Order, Output, Refusal, Report, Status, Stdin, TerminalSession,
 };

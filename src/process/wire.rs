@@ -63,7 +63,7 @@ pub struct Launch {
     /// Where it writes.
     pub output: Output,
     /// Whose session it belongs to.
-    pub session: Session,
+    pub session: TerminalSession,
     /// It is expected to take the whole screen (Codex's TUI): if the guard must end it because
     /// govern died, it leaves the alternate screen too.
     pub full_screen: bool,
@@ -94,7 +94,7 @@ pub enum Output {
 
 /// Whose session an agent belongs to, and with it: who hears the keys of the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Session {
+pub enum TerminalSession {
     /// That of govern, and its process group: it has the terminal as without govern.
     Governs,
     /// One of its own, without a terminal: no key reaches it, and nothing it starts can wait for somebody there.
@@ -328,7 +328,7 @@ mod tests {
             cwd: Some("/".into()),
             stdin: Stdin::Inherit,
             output: Output::Files { out: "/a.out".into(), err: "/a.err".into() },
-            session: Session::Own,
+            session: TerminalSession::Own,
             full_screen: false,
         })
     }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::messages::News;
+use super::messages::GatewayMessage;
 use super::reader::Reader;
 use super::ticket::{Background, Ticket, fetched};
 use super::upstream::{Sent, Upstream};
@@ -42,7 +42,7 @@ pub(super) enum About {
     /// A request's.
     Request(Ticket),
     /// A look at a response that was asked for before.
-    Fetch(UnboundedSender<News>, Arc<Background>),
+    Fetch(UnboundedSender<GatewayMessage>, Arc<Background>),
 }
 
 impl Passing {

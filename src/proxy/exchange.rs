@@ -16,11 +16,11 @@ use tokio::sync::oneshot;
 use super::access::{Token, is_meant};
 use super::body::{About, Body, Metered, Passing};
 use super::codex;
-use super::messages::{Ask, CodexAsks, News, Refused, Verdict};
+use super::messages::{Ask, CodexAsks, GatewayMessage, Refused, Verdict};
 use super::path::Path;
 use super::reader::{Api, Reader};
 use super::refusal::{self, GatewayAnswer};
-use super::request_body::{Asked, with_usage};
+use super::request_body::{RequestBody, with_usage};
 use super::ticket::{Background, Ticket};
 use super::upstream::{Failure, Sent, Upstream};
 use crate::model::Billing;
@@ -56,7 +56,7 @@ pub(super) struct Shared {
     pub(super) programs: Arc<Upstream>,
     pub(super) codex: Arc<Upstream>,
     pub(super) plan: Arc<Upstream>,
-    pub(super) news: UnboundedSender<News>,
+    pub(super) news: UnboundedSender<GatewayMessage>,
     pub(super) numbers: AtomicU64,
     pub(super) background: Arc<Background>,
     /// What cannot be metered is not sent.
@@ -68,7 +68,7 @@ impl Shared {
     /// Says something to the person at the terminal, once.
     fn say(&self, what: String) {
         if self.said.lock().unwrap_or_else(PoisonError::into_inner).insert(what.clone()) {
-            let _over = self.news.send(News::Says(what));
+            let _over = self.news.send(GatewayMessage::Says(what));
         }
     }
 }
@@ -161,7 +161,7 @@ async fn metered(
     let whole = whole(body).await?;
     let plain = decoded(&parts.headers, &whole)?;
     let asked = plain.as_deref().unwrap_or(&whole);
-    let Some(asked) = Asked::read(asked) else {
+    let Some(asked) = RequestBody::read(asked) else {
         return Err(refusal::not_taken(
             400,
             "the body is no JSON object with a model: what cannot be read is not sent",
@@ -192,7 +192,7 @@ async fn metered(
         answer: answers,
     };
     let gone = || Refused { message: "govern: the run is over: nothing more is sent".to_owned(), rule: None };
-    let _over = shared.news.send(News::Asks(Box::new(ask)));
+    let _over = shared.news.send(GatewayMessage::Asks(Box::new(ask)));
     match answered.await.unwrap_or_else(|_| Verdict::Refuse(gone())) {
         Verdict::Pass => {}
         Verdict::Refuse(why) => {

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 use super::access::Token;
 use super::exchange::{OF_CODEX, Shared, exchange};
-use super::messages::News;
+use super::messages::GatewayMessage;
 use super::ticket::Background;
 use super::upstream::Upstream;
 use crate::net::Client;
@@ -65,7 +65,7 @@ pub struct Setup {
 pub struct Gateway {
     url: String,
     codex_url: String,
-    news: UnboundedReceiver<News>,
+    news: UnboundedReceiver<GatewayMessage>,
     end: Option<oneshot::Sender<()>>,
 }
 
@@ -118,12 +118,12 @@ impl Gateway {
     }
 
     /// What happens next; `None` once it is closed and all of it is told.
-    pub async fn next(&mut self) -> Option<News> {
+    pub async fn next(&mut self) -> Option<GatewayMessage> {
         self.news.recv().await
     }
 
     /// What has happened already.
-    pub fn happened(&mut self) -> Option<News> {
+    pub fn happened(&mut self) -> Option<GatewayMessage> {
         self.news.try_recv().ok()
     }
 

@@ -6,7 +6,7 @@ use crate::model::{Billing, ModelId, ServiceTier, ThreadId, Tokens};
 
 /// Said to the run.
 #[derive(Debug)]
-pub enum News {
+pub enum GatewayMessage {
     /// A request waits to be let through.
     Asks(Box<Ask>),
     /// One that was let through is over.
@@ -14,7 +14,7 @@ pub enum News {
         /// Which.
         number: u64,
         /// How it ended.
-        how: Over,
+        how: RequestEnd,
     },
     /// One that waited is gone: its client has hung up.
     Leaves(u64),
@@ -76,7 +76,7 @@ pub struct Refused {
 
 /// How a request ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Over {
+pub enum RequestEnd {
     /// It was answered.
     Answered {
         /// The provider's id of the answer.

@@ -8,7 +8,7 @@ use crate::model::{ModelId, ServiceTier};
 
 /// What a body asks for, as far as it is admitted and metered by that.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct RequestBody {
     /// Which model.
     pub(super) model: Option<ModelId>,
     /// On which tier.
@@ -30,7 +30,7 @@ struct Wire {
     stream_options: Option<Value>,
 }
 
-impl Asked {
+impl RequestBody {
     /// Reads a body; `None` if it is no object that either API would take.
     pub(super) fn read(body: &[u8]) -> Option<Self> {
         let wire: Wire = serde_json::from_slice(body).ok()?;
@@ -61,7 +61,7 @@ pub(super) fn with_usage(body: &[u8]) -> Option<Vec<u8>> {
     };
     let (before, after) = body.split_at_checked(place)?;
     let asks = [before, &added, after].concat();
-    Asked::read(&asks).is_some_and(|asked| asked.tells_usage).then_some(asks)
+    RequestBody::read(&asks).is_some_and(|asked| asked.tells_usage).then_some(asks)
 }
 
 /// Where options begin that are there and not empty; nothing where there are none, and no answer where that is not clear.
@@ -88,14 +88,15 @@ mod tests {
 
     #[test]
     fn a_body_tells_its_model_and_how_it_wants_to_be_answered() {
-        let asked = Asked::read(br#"{"model":"gpt-6-luna","stream":true,"service_tier":"flex","input":[]}"#).unwrap();
+        let asked =
+            RequestBody::read(br#"{"model":"gpt-6-luna","stream":true,"service_tier":"flex","input":[]}"#).unwrap();
         assert_eq!(asked.model, Some(ModelId::new("gpt-6-luna")));
         assert_eq!(asked.tier, Some(ServiceTier::Flex));
         assert!(asked.streams && !asked.background && asked.hides_usage());
         let told = br#"{"stream":true,"stream_options":{"include_usage":true}}"#;
-        assert!(!Asked::read(told).unwrap().hides_usage());
+        assert!(!RequestBody::read(told).unwrap().hides_usage());
         for body in [&b""[..], b"[]", b"{", b"\"x\"", br#"{"model":1}"#] {
-            assert_eq!(Asked::read(body), None, "{}", String::from_utf8_lossy(body));
+            assert_eq!(RequestBody::read(body), None, "{}", String::from_utf8_lossy(body));
         }
     }
 

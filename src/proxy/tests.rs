@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use super::gateway::{Gateway, Setup, Upstreams};
-use super::messages::{News, Over, Refused, Verdict};
+use super::messages::{GatewayMessage, Refused, RequestEnd, Verdict};
 use crate::net::Client;
 
 /// Reads one message with a body of known length.
@@ -73,17 +73,17 @@ fn decides(gateway: &mut Gateway, verdict: &Verdict, client: JoinHandle<Vec<u8>>
             tokio::select! {
                 biased;
                 news = gateway.next() => match news.unwrap() {
-                    News::Asks(ask) => {
+                    GatewayMessage::Asks(ask) => {
                         let model = ask.model.map_or_else(String::new, |model| model.to_string());
                         told.push(format!("asks {model} as {}", ask.agent.unwrap_or_default()));
                         let _ = ask.answer.send(verdict.clone());
                     }
-                    News::Over { how: Over::Answered { tokens, estimated, .. }, .. } => {
+                    GatewayMessage::Over { how: RequestEnd::Answered { tokens, estimated, .. }, .. } => {
                         told.push(format!("{} in, {} out, {estimated}", tokens.input, tokens.output));
                     }
-                    News::Over { how, .. } => told.push(format!("{how:?}")),
-                    News::Leaves(_) => told.push("leaves".to_owned()),
-                    News::Says(what) => told.push(what),
+                    GatewayMessage::Over { how, .. } => told.push(format!("{how:?}")),
+                    GatewayMessage::Leaves(_) => told.push("leaves".to_owned()),
+                    GatewayMessage::Says(what) => told.push(what),
                 },
                 answer = &mut client => return (String::from_utf8_lossy(&answer.unwrap()).into_owned(), told),
             }

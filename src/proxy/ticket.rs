@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::messages::{News, Over};
+use super::messages::{GatewayMessage, RequestEnd};
 use super::reader::Reader;
 use super::usage::Stage;
 use crate::model::Tokens;
@@ -37,7 +37,7 @@ enum Way {
 /// One request, until it was told how it ended.
 pub(super) struct Ticket {
     number: u64,
-    news: UnboundedSender<News>,
+    news: UnboundedSender<GatewayMessage>,
     background: Arc<Background>,
     way: Way,
     /// The size of what was sent.
@@ -47,7 +47,7 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
-    pub(super) fn new(number: u64, news: UnboundedSender<News>, background: Arc<Background>) -> Self {
+    pub(super) fn new(number: u64, news: UnboundedSender<GatewayMessage>, background: Arc<Background>) -> Self {
         Self { number, news, background, way: Way::Waits, bytes: 0, later: false }
     }
 
@@ -63,14 +63,14 @@ impl Ticket {
 
     /// It never reached the server, or was refused there.
     pub(super) fn fails(&mut self) {
-        self.tell(Over::Failed);
+        self.tell(RequestEnd::Failed);
     }
 
-    fn tell(&mut self, how: Over) {
+    fn tell(&mut self, how: RequestEnd) {
         if self.way != Way::Told {
             self.way = Way::Told;
             // A run that is over hears nothing more.
-            let _over = self.news.send(News::Over { number: self.number, how });
+            let _over = self.news.send(GatewayMessage::Over { number: self.number, how });
         }
     }
 
@@ -91,7 +91,7 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         match self.way {
             Way::Waits => {
-                let _over = self.news.send(News::Leaves(self.number));
+                let _over = self.news.send(GatewayMessage::Leaves(self.number));
             }
             Way::Sent => self.tell(unanswered(self.bytes)),
             Way::Told => {}
@@ -100,17 +100,17 @@ impl Drop for Ticket {
 }
 
 /// It was sent, and nothing came of it: the server may have served it all the same.
-fn unanswered(sent: u64) -> Over {
+fn unanswered(sent: u64) -> RequestEnd {
     let tokens = Tokens { input: sent.div_ceil(BYTES_PER_TOKEN), ..Tokens::default() };
-    Over::Answered { id: None, model: None, tier: None, tokens, estimated: true }
+    RequestEnd::Answered { id: None, model: None, tier: None, tokens, estimated: true }
 }
 
 /// How a request ended by what its answer has said.
-fn over(reader: &Reader, sent: u64) -> Over {
+fn over(reader: &Reader, sent: u64) -> RequestEnd {
     let said = reader.said();
     let (tokens, estimated) = match said.tokens {
         Some(tokens) => (tokens, false),
-        None if said.failed => return Over::Failed,
+        None if said.failed => return RequestEnd::Failed,
         None => {
             let estimate = Tokens {
                 input: sent.div_ceil(BYTES_PER_TOKEN),
@@ -120,18 +120,18 @@ fn over(reader: &Reader, sent: u64) -> Over {
             (estimate, true)
         }
     };
-    Over::Answered { id: said.id.clone(), model: said.model.clone(), tier: said.tier.clone(), tokens, estimated }
+    RequestEnd::Answered { id: said.id.clone(), model: said.model.clone(), tier: said.tier.clone(), tokens, estimated }
 }
 
 /// Somebody asks how a response stands: one that is over by now is told as its request's.
-pub(super) fn fetched(reader: &Reader, news: &UnboundedSender<News>, background: &Background) {
+pub(super) fn fetched(reader: &Reader, news: &UnboundedSender<GatewayMessage>, background: &Background) {
     let said = reader.said();
     if said.stage != Stage::Over {
         return;
     }
     let asked = said.id.as_ref().and_then(|id| background.all().remove(id));
     if let Some(number) = asked {
-        let _over = news.send(News::Over { number, how: over(reader, 0) });
+        let _over = news.send(GatewayMessage::Over { number, how: over(reader, 0) });
     }
 }
 
@@ -142,7 +142,7 @@ mod tests {
     use super::super::reader::Api;
     use super::*;
 
-    fn ticket() -> (Ticket, UnboundedReceiver<News>, Arc<Background>) {
+    fn ticket() -> (Ticket, UnboundedReceiver<GatewayMessage>, Arc<Background>) {
         let (news, heard) = unbounded_channel();
         let background = Arc::new(Background::default());
         (Ticket::new(7, news, Arc::clone(&background)), heard, background)
@@ -155,10 +155,10 @@ mod tests {
         reader
     }
 
-    fn heard(heard: &mut UnboundedReceiver<News>) -> Vec<String> {
+    fn heard(heard: &mut UnboundedReceiver<GatewayMessage>) -> Vec<String> {
         std::iter::from_fn(|| heard.try_recv().ok())
             .map(|news| match news {
-                News::Over { how: Over::Answered { tokens, estimated, .. }, .. } => {
+                GatewayMessage::Over { how: RequestEnd::Answered { tokens, estimated, .. }, .. } => {
                     format!("{} in, {} out{}", tokens.input, tokens.output, if estimated { ", estimated" } else { "" })
                 }
                 other => format!("{other:?}"),

@@ -2,7 +2,7 @@
 
 use super::page::{Cell, Column, Table, Tone};
 use super::status::{left_cell, limit_tone, rate_cell, spent_cell, tally, tone, without_silent};
-use crate::model::{Live, LiveAgent, LiveLimit, Money, Standing};
+use crate::model::{AgentState, Live, LiveAgent, LiveLimit, Money};
 
 /// How wide a bar is, in columns of the screen.
 const WIDE: i64 = 8;
@@ -51,14 +51,14 @@ fn chosen(agents: &[LiveAgent], most: usize) -> (Vec<&LiveAgent>, Vec<LiveAgent>
 }
 
 /// What needs to be seen comes first.
-fn rank(state: Standing) -> u8 {
+fn rank(state: AgentState) -> u8 {
     match state {
-        Standing::Held => 0,
-        Standing::Paused | Standing::Throttled | Standing::Ending => 1,
-        Standing::Working | Standing::Starting | Standing::Resting | Standing::Alive => 2,
-        Standing::Failed | Standing::Stopped | Standing::Killed => 3,
-        Standing::Waiting => 4,
-        Standing::Done | Standing::Skipped => 5,
+        AgentState::Held => 0,
+        AgentState::Paused | AgentState::Throttled | AgentState::Ending => 1,
+        AgentState::Working | AgentState::Starting | AgentState::Resting | AgentState::Alive => 2,
+        AgentState::Failed | AgentState::Stopped | AgentState::Killed => 3,
+        AgentState::Waiting => 4,
+        AgentState::Done | AgentState::Skipped => 5,
     }
 }
 
@@ -83,7 +83,7 @@ fn whole(live: &Live) -> Vec<Cell> {
     let over = live.agents.iter().filter(|agent| agent.state.is_over()).count();
     let cost: Money = live.agents.iter().map(|agent| agent.cost_usd).sum();
     let rate: Money = live.agents.iter().filter_map(|agent| agent.cost_usd_per_minute).sum();
-    let under_way = if over < live.agents.len() { Standing::Working } else { Standing::Done };
+    let under_way = if over < live.agents.len() { AgentState::Working } else { AgentState::Done };
     vec![
         Cell::toned("all", Tone::Strong),
         Cell::toned(format!("{over} of {}", live.agents.len()), Tone::Strong),

@@ -7,7 +7,9 @@ use super::footnotes::UNSEEN;
 use super::forecast::{Forecast, Outlook, RULE};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::plan_standing::{self, PlanStanding};
-use super::rounding::{Shown, credit_column, grouped, money_column, scaled_column, share_column, signed_count_column};
+use super::rounding::{
+    RoundedColumn, credit_column, grouped, money_column, scaled_column, share_column, signed_count_column,
+};
 use super::spawn_standing::SpawnStanding;
 use super::text::{ahead, moment, rfc3339};
 use crate::model::quantity::credits_exactly;
@@ -80,7 +82,7 @@ impl BudgetStanding {
     }
 
     /// Spent, reserved and left, rounded so that they add up to what is allowed.
-    fn shown(&self) -> Shown {
+    fn shown(&self) -> RoundedColumn {
         let parts = [self.spent, self.reserved, self.left()];
         let wide = parts.map(i128::from);
         match self.unit {

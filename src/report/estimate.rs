@@ -207,7 +207,7 @@ impl Serialize for EstimateBy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ui::Look;
+    use crate::ui::Layout;
     use crate::ui::tests::table_checks::tables_are_readable;
 
     fn cents(cents: i64) -> Money {
@@ -226,7 +226,7 @@ mod tests {
         let budgets = vec![left("each run", "run=x", 500), left("teams", "team=web", 9_000), left("daily", "", 200)];
         let estimate = Estimate { likely: likely(14), budgets };
         let few = Estimate { likely: likely(4), budgets: Vec::new() };
-        let look = Look::plain(80);
+        let look = Layout::plain(80);
         insta::assert_snapshot!(format!("{}\n{}", look.render(&estimate.page()), look.render(&few.page())));
         insta::assert_snapshot!("json", super::super::json::to_text(&estimate));
     }
@@ -236,7 +236,7 @@ mod tests {
         let rows = vec![(vec![Some("T-1".to_owned())], likely(14)), (vec![None], likely(2))];
         let by = EstimateBy { by: vec![Dimension::Task], rows };
         tables_are_readable(&by.page());
-        insta::assert_snapshot!(Look::plain(80).render(&by.page()));
+        insta::assert_snapshot!(Layout::plain(80).render(&by.page()));
         insta::assert_snapshot!("json_by", super::super::json::to_text(&by));
     }
 }

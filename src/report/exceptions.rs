@@ -228,7 +228,7 @@ impl Serialize for ExceptionReport {
 mod tests {
     use super::*;
     use crate::compare::Remedy;
-    use crate::ui::Look;
+    use crate::ui::Layout;
     use crate::ui::tests::table_checks::tables_are_readable;
 
     fn sample(all: bool) -> ExceptionReport {
@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn exceptions_say_what_was_passed_and_what_would_have_cost_less() {
         tables_are_readable(&sample(true).page());
-        insta::assert_snapshot!(Look::plain(80).render(&sample(true).page()));
+        insta::assert_snapshot!(Layout::plain(80).render(&sample(true).page()));
     }
 
     #[test]
@@ -293,6 +293,6 @@ mod tests {
     #[test]
     fn nothing_open_is_said() {
         let nothing = ExceptionReport { rows: Vec::new(), ..sample(false) };
-        assert!(Look::plain(80).render(&nothing.page()).starts_with("Nothing is open"));
+        assert!(Layout::plain(80).render(&nothing.page()).starts_with("Nothing is open"));
     }
 }

@@ -6,7 +6,7 @@ use super::agent_end::{AgentEnd, FleetEnd, PoolEnd, ThreadEnd};
 use super::footnotes::LACKING;
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::rounding::{
-    Shown, credit_column, money_column, money_outline, scaled_column, share_column, signed_count_column,
+    RoundedColumn, credit_column, money_column, money_outline, scaled_column, share_column, signed_count_column,
 };
 use super::summary::Totals;
 use crate::model::event::AgentResult;
@@ -122,7 +122,7 @@ impl FleetEnd {
             Column::name("decided", 10).spare(),
         ];
         let rows = lines.iter().enumerate().map(|(place, line)| {
-            let part = |shown: &Shown| Cell::new(shown.parts.get(place).map_or("", String::as_str));
+            let part = |shown: &RoundedColumn| Cell::new(shown.parts.get(place).map_or("", String::as_str));
             let agents = |cell: Cell| if line.thread.is_none() { cell } else { Cell::new("") };
             vec![
                 Cell::new(line.name()),
@@ -180,14 +180,14 @@ impl FleetEnd {
     }
 
     /// Amounts of the agents' unit that add up as they are shown; those of threads stay empty.
-    fn amounts(&self, amounts: &[Option<i64>]) -> Shown {
+    fn amounts(&self, amounts: &[Option<i64>]) -> RoundedColumn {
         let Some(unit) = self.unit() else {
             // What is counted in different units has no sum.
             let one = |(place, amount): (usize, &Option<i64>)| {
                 let unit = self.lines().get(place).and_then(|line| line.agent.unit);
                 unit.zip(*amount).map_or_else(String::new, |(unit, amount)| unit.show(amount))
             };
-            return Shown { parts: amounts.iter().enumerate().map(one).collect(), total: String::new() };
+            return RoundedColumn { parts: amounts.iter().enumerate().map(one).collect(), total: String::new() };
         };
         column(unit, amounts)
     }
@@ -200,7 +200,7 @@ fn lacks(cost: &mut String, totals: &Totals) {
     }
 }
 
-fn column(unit: Unit, amounts: &[Option<i64>]) -> Shown {
+fn column(unit: Unit, amounts: &[Option<i64>]) -> RoundedColumn {
     let wide: Vec<i128> = amounts.iter().map(|amount| i128::from(amount.unwrap_or_default())).collect();
     let shown = match unit {
         Unit::Usd => {
@@ -212,7 +212,7 @@ fn column(unit: Unit, amounts: &[Option<i64>]) -> Shown {
         Unit::Minutes => scaled_column(&wide, 60_000, " min"),
     };
     let part = |(text, amount): (String, &Option<i64>)| amount.map_or_else(String::new, |_| text);
-    Shown { parts: shown.parts.into_iter().zip(amounts).map(part).collect(), total: shown.total }
+    RoundedColumn { parts: shown.parts.into_iter().zip(amounts).map(part).collect(), total: shown.total }
 }
 
 /// What the work of an agent came to, and who said yes or no to it.
@@ -290,7 +290,7 @@ fn totals(title: &str, by: &BTreeMap<Option<String>, Totals>) -> Table {
     let all: Money = costs.iter().flatten().copied().sum();
     let nanos: Vec<Option<i64>> = costs.iter().map(|cost| cost.map(Money::nanos)).collect();
     let (shown, shares) = (money_column(&costs, LACKING), share_column(&nanos, all.nanos()));
-    let part = |shown: &Shown, place: usize| Cell::new(shown.parts.get(place).map_or("", String::as_str));
+    let part = |shown: &RoundedColumn, place: usize| Cell::new(shown.parts.get(place).map_or("", String::as_str));
     let rows = by.iter().enumerate().map(|(place, (name, of))| {
         let responses = Cell::new(of.responses.to_string());
         vec![Cell::or_unknown(name.as_deref()), responses, part(&shown, place), part(&shares, place)]

@@ -4,7 +4,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::budget::Amount;
 use super::page::{Cell, Column, Item, Page, Table, Tone};
-use super::rounding::{Shown, credit_column, money_column, scaled_column, signed_count_column};
+use super::rounding::{RoundedColumn, credit_column, money_column, scaled_column, signed_count_column};
 use super::text::{count, duration};
 use crate::model::{
     AgentName, BudgetName, CheckFails, ModelId, Money, Quantity, Registration, Unit, WorkCheck, WorkReview,
@@ -110,7 +110,7 @@ impl FleetPlan {
         let (expected, allotted) = (self.column(&self.expected()), self.column(&self.allotted()));
         let likely = self.column(&self.likely());
         let rows = self.rows.iter().enumerate().map(|(place, row)| {
-            let of = |column: &Shown| Cell::new(column.parts.get(place).map_or("", String::as_str));
+            let of = |column: &RoundedColumn| Cell::new(column.parts.get(place).map_or("", String::as_str));
             let names: Vec<&str> = row.needs.iter().map(AgentName::as_str).collect();
             vec![
                 Cell::toned((place + 1).to_string(), Tone::Quiet),
@@ -199,7 +199,7 @@ impl FleetPlan {
     }
 
     /// Amounts of the fleet's unit that add up as they are shown.
-    fn column(&self, amounts: &[Option<i64>]) -> Shown {
+    fn column(&self, amounts: &[Option<i64>]) -> RoundedColumn {
         const ABSENT: &str = "—";
         let wide: Vec<i128> = amounts.iter().map(|amount| i128::from(amount.unwrap_or_default())).collect();
         let shown = match self.unit() {
@@ -212,7 +212,7 @@ impl FleetPlan {
             Unit::Minutes => scaled_column(&wide, 60_000, " min"),
         };
         let part = |(text, amount): (String, &Option<i64>)| amount.map_or_else(|| ABSENT.to_owned(), |_| text);
-        Shown { parts: shown.parts.into_iter().zip(amounts).map(part).collect(), total: shown.total }
+        RoundedColumn { parts: shown.parts.into_iter().zip(amounts).map(part).collect(), total: shown.total }
     }
 }
 

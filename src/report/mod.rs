@@ -62,7 +62,7 @@ pub use group_by::By;
 pub use overview::Overview;
 pub use page::Page;
 pub use plan_standing::PlanStanding;
-pub use run::{Handoff, Next, RunParts, RunReport, Session};
+pub use run::{Handoff, Next, ResumableSession, RunParts, RunReport};
 pub use run_rows::RunTally;
 pub use savings::Savings;
 pub use spawn_standing::SpawnStanding;

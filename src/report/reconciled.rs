@@ -3,7 +3,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::page::{Cell, Column, Item, Page, Table, Tone};
-use super::rounding::{Shown, grouped, money_column, money_difference};
+use super::rounding::{RoundedColumn, grouped, money_column, money_difference};
 use super::text::{count, rfc3339};
 use crate::bill::{Comparison, Row, Stranger};
 use crate::model::reconciled::BillSource;
@@ -121,7 +121,7 @@ fn stranger(one: &Stranger) -> Item {
 fn table(comparison: &Comparison) -> Table {
     let rows = &comparison.rows;
     let [told, observed, difference] = columns(rows);
-    let cell = |column: &Shown, place: usize| Cell::new(column.parts.get(place).map_or("", String::as_str));
+    let cell = |column: &RoundedColumn, place: usize| Cell::new(column.parts.get(place).map_or("", String::as_str));
     let cells = rows.iter().enumerate().map(|(place, row)| {
         vec![
             Cell::or_unknown(row.model.as_ref().map(ModelId::as_str)),
@@ -155,7 +155,7 @@ fn table(comparison: &Comparison) -> Table {
 }
 
 /// What was told, what was observed, and the difference; where all is in dollars each row adds up as it is shown.
-fn columns(rows: &[Row]) -> [Shown; 3] {
+fn columns(rows: &[Row]) -> [RoundedColumn; 3] {
     let pairs: Option<Vec<(Money, Money)>> = rows.iter().map(|row| Some((row.told?, row.observed.cost))).collect();
     if let Some(pairs) = pairs {
         return money_difference(&pairs);

@@ -260,22 +260,22 @@ mod tests {
     use crate::model::{CommitId, LineKind, Lines};
     use crate::report::json;
     use crate::report::tests::sample;
-    use crate::results::Part;
+    use crate::results::TreeResult;
     use crate::results::totals::Amount;
-    use crate::ui::Look;
+    use crate::ui::Layout;
 
     const NOTHING: &str = "nothing of its runs is recorded";
 
     fn unknown() -> Results {
         let mut results = Results::default();
-        results.add(&Part::unknown(NOTHING));
+        results.add(&TreeResult::unknown(NOTHING));
         results
     }
 
     fn results(n: u8) -> Results {
         let id = CommitId::parse(&format!("{n:02x}").repeat(20)).unwrap();
         let mut results = Results::default();
-        results.add(&Part {
+        results.add(&TreeResult {
             cost: Amount::of_responses(Money::parse_decimal("1.5").unwrap(), 1),
             commits: Figure::of(12),
             added: Figure::of(1_234),
@@ -300,12 +300,12 @@ mod tests {
     fn outputs(summary: &Summary) -> Outputs {
         let mut rows: Vec<Results> = summary.rows.iter().map(|_| unknown()).collect();
         let mut part = results(1);
-        part.add(&Part::unknown("its work tree is gone"));
+        part.add(&TreeResult::unknown("its work tree is gone"));
         rows[0] = part;
         rows[1] = results(1);
         let mut totals = results(1);
-        totals.add(&Part::unknown("its work tree is gone"));
-        totals.add(&Part::unknown(NOTHING));
+        totals.add(&TreeResult::unknown("its work tree is gone"));
+        totals.add(&TreeResult::unknown(NOTHING));
         Outputs { rows, totals }
     }
 
@@ -313,14 +313,14 @@ mod tests {
     fn a_figure_of_a_part_is_marked_and_an_unknown_one_is_no_zero() {
         let summary = sample::summary(&["team"]);
         let page = page(&summary, &outputs(&summary));
-        insta::assert_snapshot!(format!("{}\n{}", Look::plain(80).render(&page), Look::plain(120).render(&page)));
+        insta::assert_snapshot!(format!("{}\n{}", Layout::plain(80).render(&page), Layout::plain(120).render(&page)));
     }
 
     #[test]
     fn by_user_it_says_what_it_is_not_good_for() {
         let summary = sample::summary(&["user"]);
         let page = page(&summary, &outputs_of_one(&summary));
-        assert!(Look::plain(300).render(&page).contains("no measure of anybody's work"));
+        assert!(Layout::plain(300).render(&page).contains("no measure of anybody's work"));
     }
 
     fn outputs_of_one(summary: &Summary) -> Outputs {

@@ -57,7 +57,7 @@ fn share_out(whole: i128, lines: &[usize], amount: impl Fn(&usize) -> i128, unit
 
 /// A column of shown values and what stands below it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
+pub struct RoundedColumn {
     /// One for each amount, in the same order.
     pub parts: Vec<String>,
     /// The total.
@@ -66,12 +66,12 @@ pub struct Shown {
 
 /// A column of money: four places below $10, two from there on, none of them needlessly. What is
 /// not zero but too small to show is `<$0.01`; `None` takes no share and is shown as `absent`.
-pub fn money_column(amounts: &[Option<Money>], absent: &str) -> Shown {
+pub fn money_column(amounts: &[Option<Money>], absent: &str) -> RoundedColumn {
     money_outline(amounts, &[], absent)
 }
 
 /// As [`money_column`], for an outline (see [`apportion_outline`]).
-pub fn money_outline(amounts: &[Option<Money>], parents: &[Option<usize>], absent: &str) -> Shown {
+pub fn money_outline(amounts: &[Option<Money>], parents: &[Option<usize>], absent: &str) -> RoundedColumn {
     let nanos: Vec<i128> = amounts.iter().map(|money| i128::from(money.unwrap_or_default().nanos())).collect();
     let sum = top_sum(&nanos, parents);
     let fine = apportion_outline(&nanos, parents, 100_000);
@@ -86,7 +86,7 @@ pub fn money_outline(amounts: &[Option<Money>], parents: &[Option<usize>], absen
         .map(|(amount, (exact, shown))| if amount.is_none() { absent.to_owned() } else { show(*exact, *shown) })
         .collect();
     let nothing_known = !amounts.is_empty() && amounts.iter().all(Option::is_none);
-    Shown { parts, total: if nothing_known { absent.to_owned() } else { show(sum, shares.total) } }
+    RoundedColumn { parts, total: if nothing_known { absent.to_owned() } else { show(sum, shares.total) } }
 }
 
 /// What the lines of the whole come to.
@@ -97,13 +97,13 @@ fn top_sum(amounts: &[i128], parents: &[Option<usize>]) -> i128 {
 
 /// Two columns of money and a third with the difference, shown so that each row and each column adds up: a difference is
 /// off by less than two of the smallest units that are shown.
-pub fn money_difference(pairs: &[(Money, Money)]) -> [Shown; 3] {
+pub fn money_difference(pairs: &[(Money, Money)]) -> [RoundedColumn; 3] {
     let column = |of: fn(&(Money, Money)) -> Money| pairs.iter().map(|pair| i128::from(of(pair).nanos())).collect();
     let (whole, part): (Vec<i128>, Vec<i128>) = (column(|pair| pair.0), column(|pair| pair.1));
     let fine = [&whole, &part].iter().all(|column| column.iter().sum::<i128>().abs() < 10_000_000_000);
     let (places, unit) = if fine { (4, 100_000) } else { (2, 10_000_000) };
     let (whole, part) = (apportion(&whole, unit), apportion(&part, unit));
-    let show = |parts: Vec<i128>, total: i128| Shown {
+    let show = |parts: Vec<i128>, total: i128| RoundedColumn {
         parts: parts.into_iter().map(|units| decimal(units, places)).collect(),
         total: decimal(total, places),
     };
@@ -129,21 +129,24 @@ pub fn scale(most: i128) -> (i128, &'static str) {
 }
 
 /// A column of counts in one scale, which may be below zero.
-pub fn signed_count_column(amounts: &[i128]) -> Shown {
+pub fn signed_count_column(amounts: &[i128]) -> RoundedColumn {
     let (unit, suffix) = scale(amounts.iter().map(|amount| amount.abs()).sum::<i128>());
     scaled_column(amounts, unit, suffix)
 }
 
 /// A column in whole `unit`s, each with the suffix; what is not zero but too small to show is `<1`.
-pub fn scaled_column(amounts: &[i128], unit: i128, suffix: &str) -> Shown {
+pub fn scaled_column(amounts: &[i128], unit: i128, suffix: &str) -> RoundedColumn {
     let shares = apportion(amounts, unit);
     let show = |exact: i128, shown: i128| scaled(exact, shown, suffix);
     let total = show(amounts.iter().sum(), shares.total);
-    Shown { parts: amounts.iter().zip(&shares.parts).map(|(exact, shown)| show(*exact, *shown)).collect(), total }
+    RoundedColumn {
+        parts: amounts.iter().zip(&shares.parts).map(|(exact, shown)| show(*exact, *shown)).collect(),
+        total,
+    }
 }
 
 /// A column of credits, whose amounts are nano-dollars: in hundredths below a thousand, none of them needlessly.
-pub fn credit_column(nanos: &[i128]) -> Shown {
+pub fn credit_column(nanos: &[i128]) -> RoundedColumn {
     const CREDIT: i128 = 40_000_000;
     let fine = apportion(nanos, CREDIT / 100);
     let sum: i128 = nanos.iter().map(|amount| amount.abs()).sum();
@@ -159,7 +162,7 @@ pub fn credit_column(nanos: &[i128]) -> Shown {
         }
     };
     let parts = nanos.iter().zip(&fine.parts).map(|(exact, shown)| show(*exact, *shown)).collect();
-    Shown { parts, total: show(nanos.iter().sum(), fine.total) }
+    RoundedColumn { parts, total: show(nanos.iter().sum(), fine.total) }
 }
 
 /// Whole units with their suffix, or `<1` of them.
@@ -168,14 +171,14 @@ pub fn scaled(exact: i128, shown: i128, suffix: &str) -> String {
 }
 
 /// A column of whole percents of a limit. `None` stays empty; without a limit all are.
-pub fn share_column(amounts: &[Option<i64>], limit: i64) -> Shown {
+pub fn share_column(amounts: &[Option<i64>], limit: i64) -> RoundedColumn {
     share_outline(amounts, &[], limit)
 }
 
 /// As [`share_column`], for an outline (see [`apportion_outline`]).
-pub fn share_outline(amounts: &[Option<i64>], parents: &[Option<usize>], limit: i64) -> Shown {
+pub fn share_outline(amounts: &[Option<i64>], parents: &[Option<usize>], limit: i64) -> RoundedColumn {
     if limit <= 0 {
-        return Shown { parts: vec![String::new(); amounts.len()], total: String::new() };
+        return RoundedColumn { parts: vec![String::new(); amounts.len()], total: String::new() };
     }
     let hundredfold: Vec<i128> = amounts.iter().map(|amount| i128::from(amount.unwrap_or(0)) * 100).collect();
     let shares = apportion_outline(&hundredfold, parents, i128::from(limit));
@@ -187,7 +190,7 @@ pub fn share_outline(amounts: &[Option<i64>], parents: &[Option<usize>], limit: 
         .zip(hundredfold.iter().zip(&shares.parts))
         .map(|(amount, (exact, shown))| if amount.is_none() { String::new() } else { show(*exact, *shown) })
         .collect();
-    Shown { parts, total: show(top_sum(&hundredfold, parents), shares.total) }
+    RoundedColumn { parts, total: show(top_sum(&hundredfold, parents), shares.total) }
 }
 
 /// `12,345,678`.

@@ -50,7 +50,7 @@ pub struct RunReport {
     /// How a fleet ended, agent by agent; empty for a run of one command.
     pub fleet: FleetEnd,
     /// Its one session, where it had no more and that was kept.
-    pub session: Option<Session>,
+    pub session: Option<ResumableSession>,
     /// How to go on after a stop.
     pub handoff: Option<Handoff>,
     /// Where the costs come from.
@@ -70,7 +70,7 @@ pub struct Handoff {
 
 /// A Codex session that can go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
+pub struct ResumableSession {
     /// Its root thread.
     pub thread: ThreadId,
     /// The Codex home that has it, where that is not the one of whoever reads this.
@@ -119,7 +119,7 @@ pub struct RunParts {
     /// How to go on after a stop.
     pub handoff: Option<Handoff>,
     /// The one Codex session of the run, where its file is there.
-    pub session: Option<Session>,
+    pub session: Option<ResumableSession>,
     /// Where the costs come from.
     pub prices: PriceStamp,
     /// The zone that times are shown in.
@@ -354,7 +354,7 @@ impl RunReport {
             self.budgets.iter().map(|standing| &standing.budget).chain(self.info.rule.as_ref()).collect();
         let typed = known.into_iter().filter_map(|budget| budget.as_str().strip_prefix("--budget "));
         let flags = typed.map(|amount| format!(" --budget {}", shell_words(&[amount]))).collect::<String>();
-        let Session { thread, home } = session;
+        let ResumableSession { thread, home } = session;
         let home = home.as_ref().map_or_else(String::new, |home| format!("CODEX_HOME={} ", shell_words(&[home])));
         Some(format!("{home}govern run{flags} -- codex exec resume {thread} \"Go on.\""))
     }

@@ -6,7 +6,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::rounding::grouped;
 use super::text::{moment, rfc3339};
-use crate::compare::{Act, Amount, Saved};
+use crate::compare::{Amount, Intervention, Saved};
 use crate::model::Money;
 
 /// So many acts are shown each to a person. JSON has them all.
@@ -63,9 +63,9 @@ impl Savings {
     }
 
     /// Act by act; what was not done is left out.
-    pub fn by_act(&self) -> Vec<(Act, Together)> {
-        let of = |act: Act| (act, Together::of(self.rows.iter().filter(|row| row.act == act)));
-        Act::ALL.into_iter().map(of).filter(|(_, sum)| sum.done > 0).collect()
+    pub fn by_act(&self) -> Vec<(Intervention, Together)> {
+        let of = |act: Intervention| (act, Together::of(self.rows.iter().filter(|row| row.act == act)));
+        Intervention::ALL.into_iter().map(of).filter(|(_, sum)| sum.done > 0).collect()
     }
 
     /// As a person reads it.
@@ -149,7 +149,7 @@ fn put_range<M: SerializeMap>(map: &mut M, range: Option<(Money, Money)>) -> Res
     map.serialize_entry("most_usd", &range.map(|(_, most)| most))
 }
 
-struct SumJson(Act, Together);
+struct SumJson(Intervention, Together);
 
 impl Serialize for SumJson {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -203,12 +203,12 @@ impl Serialize for Savings {
 pub(super) mod tests {
     use super::*;
     use crate::report::tests::sample;
-    use crate::ui::Look;
+    use crate::ui::Layout;
     use crate::ui::tests::table_checks::tables_are_readable;
 
     pub(in crate::report) fn savings() -> Savings {
         let dollars = |text: &str| Money::parse_decimal(text).unwrap();
-        let saved = |when: &str, act: Act, amount: Amount, because: &str| Saved {
+        let saved = |when: &str, act: Intervention, amount: Amount, because: &str| Saved {
             at: sample::at(when),
             run: "k3f9x27m1a".into(),
             agent: Some("coder".into()),
@@ -218,16 +218,16 @@ pub(super) mod tests {
         };
         let known = |least: &str, most: &str| Amount::Known { least: dollars(least), most: dollars(most) };
         let rows = vec![
-            saved("2026-11-22T15:00:00Z", Act::Steer, Amount::NotKnown("nobody can say".to_owned()), ""),
+            saved("2026-11-22T15:00:00Z", Intervention::Steer, Amount::NotKnown("nobody can say".to_owned()), ""),
             saved(
                 "2026-11-22T14:40:00Z",
-                Act::Stop,
+                Intervention::Stop,
                 known("0.20", "1.80"),
                 "it had spent $1.20; 14 like runs came so far, and on",
             ),
             saved(
                 "2026-11-22T14:20:00Z",
-                Act::Route,
+                Intervention::Route,
                 known("-0.01", "0.45"),
                 "12 answers of `gpt-6.1-terra` in the place of `gpt-6.2-sol`",
             ),
@@ -238,7 +238,7 @@ pub(super) mod tests {
     #[test]
     fn what_was_saved_is_a_range_with_its_rule() {
         tables_are_readable(&savings().page());
-        insta::assert_snapshot!(Look::plain(120).render(&savings().page()));
+        insta::assert_snapshot!(Layout::plain(120).render(&savings().page()));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::resumes::{self, ResumesAt};
 use super::text::{about, between, count, duration, shell_words};
 use crate::model::{
-    Live, LiveAgent, LiveLimit, LivePool, MayAnswer, Money, RunInfo, Standing, Timestamp, Unit, WorkClass,
+    AgentState, Live, LiveAgent, LiveLimit, LivePool, MayAnswer, Money, RunInfo, Timestamp, Unit, WorkClass,
     scope_in_words,
 };
 
@@ -157,9 +157,9 @@ impl StatusReport {
                 let who = if several { format!("{}: ", agent.agent) } else { String::new() };
                 notes.push(Item::new(agent.state.as_str(), format!("{who}{because}{question}"), tone(agent.state)));
                 // Held for a question, it is paused all the same.
-                if let Some(pause) = agent.paused.as_ref().filter(|_| agent.state != Standing::Paused) {
+                if let Some(pause) = agent.paused.as_ref().filter(|_| agent.state != AgentState::Paused) {
                     let go_on = format!("{who}{}; to go on: govern continue {}", pause.text(), run.info.id);
-                    notes.push(Item::new(Standing::Paused.as_str(), go_on, tone(Standing::Paused)));
+                    notes.push(Item::new(AgentState::Paused.as_str(), go_on, tone(AgentState::Paused)));
                 }
             }
             for limit in run.other_limits() {
@@ -237,7 +237,7 @@ impl RunStatus {
 
 /// `2 of 5 at work, 1 held`.
 fn at_work(agents: &[LiveAgent]) -> String {
-    let kept = |agent: &&LiveAgent| matches!(agent.state, Standing::Held | Standing::Paused);
+    let kept = |agent: &&LiveAgent| matches!(agent.state, AgentState::Held | AgentState::Paused);
     let (kept, others): (Vec<_>, Vec<_>) = agents.iter().partition(kept);
     let working = others.iter().filter(|agent| agent.state.is_under_way()).count();
     let kept: Vec<LiveAgent> = kept.into_iter().cloned().collect();
@@ -247,7 +247,7 @@ fn at_work(agents: &[LiveAgent]) -> String {
 
 /// `2 working, 1 held, 3 done`.
 pub(super) fn tally(agents: &[LiveAgent]) -> String {
-    let mut states: Vec<Standing> = agents.iter().map(|agent| agent.state).collect();
+    let mut states: Vec<AgentState> = agents.iter().map(|agent| agent.state).collect();
     states.sort_unstable();
     let groups = states.chunk_by(|one, other| one == other);
     let said = groups.filter_map(|group| Some(format!("{} {}", group.len(), group.first()?)));
@@ -264,13 +264,13 @@ fn weight(tone: &Tone) -> u8 {
 }
 
 /// How a state feels.
-pub fn tone(state: Standing) -> Tone {
+pub fn tone(state: AgentState) -> Tone {
     match state {
-        Standing::Waiting | Standing::Skipped | Standing::Resting => Tone::Quiet,
-        Standing::Starting | Standing::Working | Standing::Alive => Tone::Plain,
-        Standing::Throttled | Standing::Held | Standing::Paused | Standing::Ending => Tone::Warn,
-        Standing::Done => Tone::Good,
-        Standing::Failed | Standing::Stopped | Standing::Killed => Tone::Bad,
+        AgentState::Waiting | AgentState::Skipped | AgentState::Resting => Tone::Quiet,
+        AgentState::Starting | AgentState::Working | AgentState::Alive => Tone::Plain,
+        AgentState::Throttled | AgentState::Held | AgentState::Paused | AgentState::Ending => Tone::Warn,
+        AgentState::Done => Tone::Good,
+        AgentState::Failed | AgentState::Stopped | AgentState::Killed => Tone::Bad,
     }
 }
 
@@ -310,7 +310,7 @@ pub fn rate_cell(agent: &LiveAgent) -> Cell {
 }
 
 /// How long a limit lasts yet, of an agent that is under way.
-pub fn left_cell(state: Standing, limit: Option<&LiveLimit>) -> Cell {
+pub fn left_cell(state: AgentState, limit: Option<&LiveLimit>) -> Cell {
     let left = limit.and_then(|limit| limit.seconds_left).filter(|_| state.is_under_way());
     let tone = |left: u64| if left < 120 { Tone::Warn } else { Tone::Plain };
     left.map_or_else(Cell::unknown, |left| Cell::toned(about(left), tone(left)))

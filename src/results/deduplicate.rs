@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::landed::{Landing, Way};
+use super::landed::{LandedBy, Landing};
 use super::run_result::Counts;
 use crate::model::{CommitId, LineKind, Lines};
 
@@ -31,8 +31,8 @@ pub fn counts(claims: &[Claim<'_>]) -> Vec<Counts> {
         counts.push(match claim.landing.way {
             _ if claim.id == &claim.landing.as_commit => Counts::Whole,
             // Of several that do the same the first one counts.
-            Way::Rebased if copied => Counts::Nothing,
-            Way::Rebased => {
+            LandedBy::Rebased if copied => Counts::Nothing,
+            LandedBy::Rebased => {
                 copied = true;
                 Counts::Whole
             }
@@ -75,7 +75,7 @@ mod tests {
         CommitId::parse(&format!("{n:02x}").repeat(20)).unwrap()
     }
 
-    fn counted_of(claims: &[(u8, usize, Way, u64)]) -> Vec<Counts> {
+    fn counted_of(claims: &[(u8, usize, LandedBy, u64)]) -> Vec<Counts> {
         let lines = |added| BTreeMap::from([(LineKind::Code, Lines { added, removed: 0 })]);
         let owned: Vec<_> = claims
             .iter()
@@ -91,14 +91,20 @@ mod tests {
     #[test]
     fn a_line_counts_for_one_commit_only() {
         let less = |added| Counts::Without(BTreeMap::from([(LineKind::Code, Lines { added, removed: 0 })]));
-        let own = counted_of(&[(1, 0, Way::Squashed, 2), (2, 0, Way::Squashed, 1), (9, 0, Way::Direct, 3)]);
+        let own =
+            counted_of(&[(1, 0, LandedBy::Squashed, 2), (2, 0, LandedBy::Squashed, 1), (9, 0, LandedBy::Direct, 3)]);
         assert_eq!(own, [Counts::Nothing, Counts::Nothing, Counts::Whole], "a run's own squash is one commit");
-        let later = counted_of(&[(1, 0, Way::Squashed, 2), (9, 1, Way::Direct, 3)]);
+        let later = counted_of(&[(1, 0, LandedBy::Squashed, 2), (9, 1, LandedBy::Direct, 3)]);
         assert_eq!(later, [Counts::Whole, less(2)], "a later run has what it added");
-        let whole = counted_of(&[(1, 0, Way::Squashed, 2), (2, 1, Way::Squashed, 1), (9, 2, Way::Direct, 3)]);
+        let whole =
+            counted_of(&[(1, 0, LandedBy::Squashed, 2), (2, 1, LandedBy::Squashed, 1), (9, 2, LandedBy::Direct, 3)]);
         assert_eq!(whole, [Counts::Whole, Counts::Whole, Counts::Nothing]);
-        let picked = counted_of(&[(1, 0, Way::Rebased, 2), (2, 1, Way::Rebased, 2), (9, 2, Way::Direct, 2)]);
+        let picked =
+            counted_of(&[(1, 0, LandedBy::Rebased, 2), (2, 1, LandedBy::Rebased, 2), (9, 2, LandedBy::Direct, 2)]);
         assert_eq!(picked, [Counts::Whole, Counts::Nothing, Counts::Nothing]);
-        assert_eq!(counted_of(&[(1, 0, Way::Squashed, 2), (2, 1, Way::Squashed, 1)]), [Counts::Whole, Counts::Whole]);
+        assert_eq!(
+            counted_of(&[(1, 0, LandedBy::Squashed, 2), (2, 1, LandedBy::Squashed, 1)]),
+            [Counts::Whole, Counts::Whole]
+        );
     }
 }

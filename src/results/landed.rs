@@ -11,7 +11,7 @@ use crate::model::CommitId;
 
 /// How a commit came to the default branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum LandedBy {
     /// It was committed there, or the branch was moved on to it.
     Direct,
     /// A merge brought it.
@@ -26,7 +26,7 @@ pub enum Way {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Landing {
     /// How it came there.
-    pub way: Way,
+    pub way: LandedBy,
     /// The commit that its lines are known by.
     pub as_commit: CommitId,
     /// What stands for the change as a whole: a merge, the first of a rebased series, a commit.
@@ -56,8 +56,8 @@ pub fn by_history(sought: &[Sought], trunk: &Trunk) -> HashMap<CommitId, Landing
     let own = |commit: &Sought| {
         let id = &commit.id;
         let (way, unit) = match (trunk.is_direct(id), trunk.merge_of(id)) {
-            (true, _) => (Way::Direct, id),
-            (false, Some(merge)) => (Way::Merged, merge),
+            (true, _) => (LandedBy::Direct, id),
+            (false, Some(merge)) => (LandedBy::Merged, merge),
             (false, None) => return None,
         };
         Some((id.clone(), Landing { way, as_commit: id.clone(), unit: unit.clone() }))
@@ -84,7 +84,7 @@ pub fn by_patch(
         let Some(found) = commit.patch.as_ref().and_then(|patch| doing.get(patch)) else { continue };
         let found: &CommitId = found;
         let unit = trunk.merge_of(found).unwrap_or(found).clone();
-        landed.insert(commit.id.clone(), Landing { way: Way::Rebased, as_commit: found.clone(), unit });
+        landed.insert(commit.id.clone(), Landing { way: LandedBy::Rebased, as_commit: found.clone(), unit });
         if let Some(place) = trunk.place(found) {
             rebased.insert(place, (commit.id.clone(), found.clone()));
         }
@@ -94,7 +94,7 @@ pub fn by_patch(
         let Some(found) = doing.get(&one.patch) else { continue };
         for id in one.commits.iter().filter(|id| !landed.contains_key(*id)).collect::<Vec<_>>() {
             let unit = trunk.merge_of(found).unwrap_or(found).clone();
-            landed.insert(id.clone(), Landing { way: Way::Squashed, as_commit: (*found).clone(), unit });
+            landed.insert(id.clone(), Landing { way: LandedBy::Squashed, as_commit: (*found).clone(), unit });
         }
     }
 }
@@ -122,7 +122,7 @@ pub fn by_lines(
         match best {
             Some((Overlap::All, change)) => {
                 let unit = trunk.merge_of(&change.id).unwrap_or(&change.id).clone();
-                let landing = Landing { way: Way::Squashed, as_commit: change.id.clone(), unit };
+                let landing = Landing { way: LandedBy::Squashed, as_commit: change.id.clone(), unit };
                 landed.insert((*id).clone(), landing);
             }
             Some((Overlap::Some, _)) => {

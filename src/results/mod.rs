@@ -17,10 +17,10 @@ pub mod run_result;
 pub mod totals;
 
 pub use default_branch::Trunk;
-pub use landed::{Landing, Way};
+pub use landed::{LandedBy, Landing};
 pub use patch::{Change, Patch};
 pub use run_result::{Fate, Fates, Work};
-pub use totals::{Figure, Part, Results};
+pub use totals::{Figure, Results, TreeResult};
 
 #[cfg(test)]
 mod tests;

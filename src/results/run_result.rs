@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::landed::Landing;
-use super::totals::{AFTER, Amount, Figure, Part, Unit};
+use super::totals::{AFTER, Amount, Figure, TreeResult, Unit};
 use crate::model::{Commit, CommitId, LineKind, Lines, Money};
 
 /// In seconds.
@@ -104,13 +104,13 @@ pub fn younger(days: u32) -> String {
 pub const NOT_FETCHED: &str = "the default branch was not fetched since";
 
 /// What came of it. `now` is in seconds since 1970.
-pub fn part(work: &Work<'_>, fates: Result<&Fates, &str>, now: i64) -> Part {
+pub fn part(work: &Work<'_>, fates: Result<&Fates, &str>, now: i64) -> TreeResult {
     let mut part = match work.commits {
         Ok(commits) => {
             let counted: Vec<&Commit> = commits.iter().filter(|commit| work.time.has(commit.at.timestamp())).collect();
             of_commits(&counted, fates)
         }
-        Err(why) => Part::unknown(why),
+        Err(why) => TreeResult::unknown(why),
     };
     part.cost = work.cost.clone();
     (part.tests, part.failed) = match work.tests {
@@ -125,7 +125,7 @@ pub fn part(work: &Work<'_>, fates: Result<&Fates, &str>, now: i64) -> Part {
     part
 }
 
-fn of_commits(commits: &[&Commit], fates: Result<&Fates, &str>) -> Part {
+fn of_commits(commits: &[&Commit], fates: Result<&Fates, &str>) -> TreeResult {
     let counts = |commit: &Commit| match fates.ok().and_then(|fates| fates.of.get(&commit.id)) {
         Some(fate) => &fate.counts,
         None => &Counts::Whole,
@@ -146,7 +146,7 @@ fn of_commits(commits: &[&Commit], fates: Result<&Fates, &str>) -> Part {
             removed = removed.saturating_add(lines.removed);
         }
     }
-    let mut part = Part {
+    let mut part = TreeResult {
         commits: Figure::of(count),
         added: Figure::of(added),
         removed: Figure::of(removed),
@@ -154,7 +154,7 @@ fn of_commits(commits: &[&Commit], fates: Result<&Fates, &str>) -> Part {
         kept: AFTER.map(|_| Figure::of(0)),
         merged: Figure::of(0),
         reverted: Figure::of(0),
-        ..Part::unknown("")
+        ..TreeResult::unknown("")
     };
     if commits.is_empty() {
         return part;
@@ -176,7 +176,7 @@ fn rest(lines: Lines, others: Option<&Lines>) -> Lines {
 }
 
 /// Adds what became of one commit.
-fn add(part: &mut Part, fate: &Fate) {
+fn add(part: &mut TreeResult, fate: &Fate) {
     let landing = match &fate.landing {
         Ok(landing) => landing,
         Err(why) => {
@@ -242,7 +242,7 @@ fn lives(commit: &Commit, fate: &Fate) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::landed::Way;
+    use super::super::landed::LandedBy;
     use super::*;
     use crate::model::{LineKind, Timestamp};
 
@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(abandoned(&work, &open, 29), Err("younger than 30 days".into()));
         assert_eq!(abandoned(&work, &open, 30), Ok(80));
         assert_eq!(abandoned(&work, &fates(Fate { gone: true, ..Fate::default() }), 1), Ok(80));
-        let landing = Landing { way: Way::Direct, as_commit: commit(1).id, unit: commit(1).id };
+        let landing = Landing { way: LandedBy::Direct, as_commit: commit(1).id, unit: commit(1).id };
         let kept = AFTER.map(|_| Figure::of_some(3, Unit::Commits, 1));
         let landed = Fate { landing: Ok(Some(landing)), kept, ..Fate::default() };
         assert_eq!(abandoned(&work, &fates(landed.clone()), 1), Ok(0));

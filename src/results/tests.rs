@@ -93,10 +93,10 @@ fn a_commit_lands_itself_or_by_the_first_merge_that_brings_it() {
     let commits = [2, 3, 4, 6, 9].map(|n| (n, ""));
     let landed = by_history(&sought(&commits), &trunk);
     let unit = |n: u8| landed.get(&id(n)).map(|landing| (landing.way, landing.unit.clone()));
-    assert_eq!(unit(2), Some((Way::Direct, id(2))));
-    assert_eq!(unit(3), Some((Way::Merged, id(5))));
-    assert_eq!(unit(4), Some((Way::Merged, id(5))));
-    assert_eq!(unit(6), Some((Way::Merged, id(7))));
+    assert_eq!(unit(2), Some((LandedBy::Direct, id(2))));
+    assert_eq!(unit(3), Some((LandedBy::Merged, id(5))));
+    assert_eq!(unit(4), Some((LandedBy::Merged, id(5))));
+    assert_eq!(unit(6), Some((LandedBy::Merged, id(7))));
     assert_eq!(unit(9), None);
     let later = |from: u8, to: u8| trunk.plain_since(&id(from), &id(to)).map(<[_]>::len);
     assert_eq!([later(1, 2), later(2, 2), later(2, 5), later(3, 5), later(5, 2)], [Some(1), Some(0), None, None, None]);
@@ -124,10 +124,10 @@ fn rebased_commits_that_follow_one_another_are_one_change_and_a_squash_is_one() 
     let mut landed = HashMap::new();
     by_patch(&commits, &series, &changes(log.as_bytes()), &trunk, &mut landed);
     let landing = |n: u8| landed.get(&id(n)).map(|one: &Landing| (one.way, one.as_commit.clone(), one.unit.clone()));
-    assert_eq!(landing(1), Some((Way::Rebased, id(22), id(22))));
-    assert_eq!(landing(2), Some((Way::Rebased, id(23), id(22))));
-    assert_eq!(landing(3), Some((Way::Squashed, id(25), id(25))));
-    assert_eq!(landing(4), Some((Way::Squashed, id(25), id(25))));
+    assert_eq!(landing(1), Some((LandedBy::Rebased, id(22), id(22))));
+    assert_eq!(landing(2), Some((LandedBy::Rebased, id(23), id(22))));
+    assert_eq!(landing(3), Some((LandedBy::Squashed, id(25), id(25))));
+    assert_eq!(landing(4), Some((LandedBy::Squashed, id(25), id(25))));
     assert_eq!(landing(5), None);
 }
 

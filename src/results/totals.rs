@@ -213,7 +213,7 @@ impl Pulls {
 
 /// What came of one run in one work tree, or of one agent of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct TreeResult {
     /// What it cost.
     pub cost: Amount,
     /// Commits.
@@ -242,13 +242,13 @@ pub struct Part {
     pub pulls: Option<Result<BTreeSet<Pull>, String>>,
 }
 
-impl Default for Part {
+impl Default for TreeResult {
     fn default() -> Self {
         Self::unknown("")
     }
 }
 
-impl Part {
+impl TreeResult {
     /// One of which nothing is known but its cost.
     pub fn unknown(why: &str) -> Self {
         let figure = || Figure::unknown(why);
@@ -321,7 +321,7 @@ pub enum Bound {
 
 impl Results {
     /// Adds what came of one more. A change that several had a part in counts once.
-    pub fn add(&mut self, part: &Part) {
+    pub fn add(&mut self, part: &TreeResult) {
         self.commits.add(&part.commits);
         self.added.add(&part.added);
         self.removed.add(&part.removed);
@@ -417,15 +417,15 @@ fn divided(cost: Money, by: u64) -> Option<Money> {
 mod tests {
     use super::*;
 
-    fn part(cost: i64, merged: &[u8]) -> Part {
+    fn part(cost: i64, merged: &[u8]) -> TreeResult {
         let id = |n: &u8| CommitId::parse(&format!("{n:02x}").repeat(20)).unwrap();
-        Part {
+        TreeResult {
             cost: Amount::of_responses(Money::from_nanos(cost), 1),
             commits: Figure::of(2),
             kept: [Figure::of(8), Figure::of(6), Figure::unknown("younger than 30 days")],
             changes: merged.iter().map(id).collect(),
             merged: Figure::of(0),
-            ..Part::default()
+            ..TreeResult::default()
         }
     }
 
@@ -445,7 +445,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_said_and_is_no_zero() {
         let mut results = Results::default();
-        results.add(&Part::unknown("its work tree is gone"));
+        results.add(&TreeResult::unknown("its work tree is gone"));
         assert_eq!((results.commits.value(), results.merged()), (None, None));
         assert_eq!(results.commits.why().as_deref(), Some("its work tree is gone"));
         assert_eq!(results.per_merged(), Err("its work tree is gone".to_owned()));
@@ -489,12 +489,15 @@ mod tests {
     fn what_a_change_cost_is_that_of_all_runs_and_says_where_it_is_not_exact() {
         let mut results = Results::default();
         results.add(&part(30, &[1]));
-        results.add(&Part { cost: Amount::of_responses(Money::from_nanos(12), 1), ..Part::unknown("it runs still") });
+        results.add(&TreeResult {
+            cost: Amount::of_responses(Money::from_nanos(12), 1),
+            ..TreeResult::unknown("it runs still")
+        });
         assert_eq!(results.per_merged(), Ok(Rate { cost: Money::from_nanos(42), bound: Bound::Most }));
         let why = "at most that: not known of 1 of 2 runs: it runs still";
         assert_eq!(results.per_merged_why().as_deref(), Some(why));
 
-        let unpriced = Part { cost: Amount::unknown_of_responses("no price", 2), ..part(0, &[2]) };
+        let unpriced = TreeResult { cost: Amount::unknown_of_responses("no price", 2), ..part(0, &[2]) };
         let mut results = Results::default();
         results.add(&unpriced);
         assert_eq!(results.per_merged(), Err("no price".to_owned()));

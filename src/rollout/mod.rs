@@ -21,4 +21,4 @@ pub use name::SessionName;
 pub use read::{after_torn, broke_off, read, read_for_accounting};
 pub use record::{HistoryBase, Meta, Record, RecordKind, Refused, TierSetting};
 pub use tool_end::{RanTool, ran};
-pub use turn_activity::{Act, ActKind, Change, act, patched};
+pub use turn_activity::{ActKind, Change, TurnAct, act, patched};

@@ -18,7 +18,7 @@ const BEGINNING: usize = 400;
 
 /// Something that a turn did.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Act<'a> {
+pub struct TurnAct<'a> {
     /// The call that it belongs to; empty where none is named.
     pub call: Cow<'a, str>,
     /// What.
@@ -61,7 +61,7 @@ pub struct Change {
 
 /// What a line says that a turn did; `None` where it says nothing of the kind. Where a thread's items tell of commands and
 /// patches, its calls need not be read as well.
-pub fn act(line: &[u8], has_items: bool) -> Option<Act<'_>> {
+pub fn act(line: &[u8], has_items: bool) -> Option<TurnAct<'_>> {
     let head = Head::of(line)?;
     let (kind, rest) = until_quote(head.payload.strip_prefix(br#""type":""#)?)?;
     match head.kind {
@@ -69,14 +69,14 @@ pub fn act(line: &[u8], has_items: bool) -> Option<Act<'_>> {
         "response_item" => call(kind, rest, line),
         "event_msg" => match kind {
             "item_completed" => item(rest, line),
-            "entered_review_mode" => Some(Act { call: Cow::Borrowed(""), kind: ActKind::Reviews, is_item: true }),
+            "entered_review_mode" => Some(TurnAct { call: Cow::Borrowed(""), kind: ActKind::Reviews, is_item: true }),
             _ => None,
         },
         _ => None,
     }
 }
 
-fn call<'a>(kind: &str, rest: &'a [u8], line: &'a [u8]) -> Option<Act<'a>> {
+fn call<'a>(kind: &str, rest: &'a [u8], line: &'a [u8]) -> Option<TurnAct<'a>> {
     match kind {
         "function_call" => {
             let beginning = rest.get(..BEGINNING).unwrap_or(rest);
@@ -92,14 +92,14 @@ fn call<'a>(kind: &str, rest: &'a [u8], line: &'a [u8]) -> Option<Act<'a>> {
                 Some(kind) => kind,
                 None => asked(&payload.arguments?)?,
             };
-            Some(Act { call: payload.call_id.unwrap_or_default(), kind, is_item: false })
+            Some(TurnAct { call: payload.call_id.unwrap_or_default(), kind, is_item: false })
         }
         "custom_tool_call" => {
             // A cell of code mode is told by what it runs.
             let name = value_of(rest.get(..BEGINNING).unwrap_or(rest), b"\"name\":\"")?;
             (until_quote(name)?.0 == "apply_patch").then_some(())?;
             let Call { payload } = serde_json::from_slice(line).ok()?;
-            Some(Act {
+            Some(TurnAct {
                 call: payload.call_id.unwrap_or_default(),
                 kind: ActKind::Patch(payload.input?),
                 is_item: false,
@@ -107,13 +107,13 @@ fn call<'a>(kind: &str, rest: &'a [u8], line: &'a [u8]) -> Option<Act<'a>> {
         }
         "local_shell_call" => {
             let Call { payload } = serde_json::from_slice(line).ok()?;
-            Some(Act {
+            Some(TurnAct {
                 call: payload.call_id.unwrap_or_default(),
                 kind: words(payload.action?.command)?,
                 is_item: false,
             })
         }
-        "web_search_call" => Some(Act { call: Cow::Borrowed(""), kind: ActKind::Searched, is_item: false }),
+        "web_search_call" => Some(TurnAct { call: Cow::Borrowed(""), kind: ActKind::Searched, is_item: false }),
         _ => None,
     }
 }
@@ -182,7 +182,7 @@ fn words(mut words: Vec<String>) -> Option<ActKind<'static>> {
     }
 }
 
-fn item<'a>(rest: &'a [u8], line: &'a [u8]) -> Option<Act<'a>> {
+fn item<'a>(rest: &'a [u8], line: &'a [u8]) -> Option<TurnAct<'a>> {
     let (_, rest) = until_quote(rest.strip_prefix(br#","thread_id":""#)?)?;
     let (_, rest) = until_quote(rest.strip_prefix(br#","turn_id":""#)?)?;
     let (kind, rest) = until_quote(rest.strip_prefix(br#","item":{"type":""#)?)?;
@@ -196,16 +196,16 @@ fn item<'a>(rest: &'a [u8], line: &'a [u8]) -> Option<Act<'a>> {
             // What a person runs, and what is typed into a command that runs already, is no command of the agent's.
             let source = value_of(behind.get(..BEGINNING).unwrap_or(behind), br#""source":""#).and_then(until_quote);
             let own = source.is_none_or(|(source, _)| !source.contains("interaction") && source != "user_shell");
-            own.then_some(Act { call: id()?, kind: words(command)?, is_item: true })
+            own.then_some(TurnAct { call: id()?, kind: words(command)?, is_item: true })
         }
         "FileChange" => {
             let Line { payload } = serde_json::from_slice(line).ok()?;
             (payload.item.status == "completed").then_some(())?;
             let changes = payload.item.changes.into_iter().map(|(path, written)| written.change(path)).collect();
-            Some(Act { call: id()?, kind: ActKind::Changed(changes), is_item: true })
+            Some(TurnAct { call: id()?, kind: ActKind::Changed(changes), is_item: true })
         }
-        "WebSearch" => Some(Act { call: Cow::Borrowed(""), kind: ActKind::Searched, is_item: true }),
-        "EnteredReviewMode" => Some(Act { call: Cow::Borrowed(""), kind: ActKind::Reviews, is_item: true }),
+        "WebSearch" => Some(TurnAct { call: Cow::Borrowed(""), kind: ActKind::Searched, is_item: true }),
+        "EnteredReviewMode" => Some(TurnAct { call: Cow::Borrowed(""), kind: ActKind::Reviews, is_item: true }),
         _ => None,
     }
 }

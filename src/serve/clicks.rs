@@ -12,7 +12,7 @@ use crate::model::notice::NoticeQuestion;
 use crate::model::{Answerer, ApprovalId, ApprovalState, Door, Identity, Notice, RunInfo};
 use crate::notify::slack::event::{Click, Wants};
 use crate::notify::slack::message::{self, escaped};
-use crate::notify::slack::{Heard, Receipt, Slack};
+use crate::notify::slack::{Receipt, Slack, SlackEvent};
 
 /// So many clicks are remembered, to know one that comes again.
 const REMEMBERED: usize = 500;
@@ -25,9 +25,9 @@ const HOUR: u64 = 3_600;
 
 /// Clicks that were taken: Slack may deliver one again.
 #[derive(Debug, Default)]
-pub(super) struct Seen(VecDeque<String>);
+pub(super) struct TakenClicks(VecDeque<String>);
 
-impl Seen {
+impl TakenClicks {
     /// It is new.
     fn note(&mut self, key: &str) -> bool {
         if self.0.iter().any(|known| known == key) {
@@ -51,11 +51,11 @@ pub(super) struct Answered {
 
 impl Serving {
     /// Something has come from Slack.
-    pub(super) fn hear(&mut self, heard: Heard) {
+    pub(super) fn hear(&mut self, heard: SlackEvent) {
         match heard {
-            Heard::Connected => {}
-            Heard::Trouble(why) => (self.sender.says)(&format!("no clicks come from Slack: {why}")),
-            Heard::Click(click) => {
+            SlackEvent::Connected => {}
+            SlackEvent::Trouble(why) => (self.sender.says)(&format!("no clicks come from Slack: {why}")),
+            SlackEvent::Click(click) => {
                 if self.answering.len() < MOST_AT_ONCE && self.seen.note(&click.key) {
                     let taken = self.clicked(&click);
                     self.excuse(taken, &click);

@@ -27,13 +27,13 @@ use crate::ledger::outbox::{self, Fate, Parcel};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::{RunInfo, RunProcess, Timestamp, Whence};
 use crate::net::Client;
-use crate::notify::slack::{Heard, Slack, listen};
+use crate::notify::slack::{Slack, SlackEvent, listen};
 use crate::notify::{Mail, Sent, Webhook, retry};
 use crate::policy::notify::{Address, Notify};
 use crate::policy::rule::Approvals;
 use crate::process::{self, Holder, Place};
 
-use clicks::{Answered, Seen};
+use clicks::{Answered, TakenClicks};
 use mail::Errand;
 use slack::Lane;
 
@@ -163,7 +163,7 @@ pub async fn serve(ledger: Ledger, sockets: &Path, stay: Stay, sender: Sender, r
         lane: Lane::default(),
         heard: None,
         answering: JoinSet::new(),
-        seen: Seen::default(),
+        seen: TakenClicks::default(),
         busy: now,
         looked: None,
         leaving: false,
@@ -195,7 +195,7 @@ pub async fn serve(ledger: Ledger, sockets: &Path, stay: Stay, sender: Sender, r
 }
 
 /// What is heard next; where nothing can be, that takes for ever.
-async fn next(heard: &mut Option<mpsc::Receiver<Heard>>) -> Heard {
+async fn next(heard: &mut Option<mpsc::Receiver<SlackEvent>>) -> SlackEvent {
     if let Some(receiver) = heard
         && let Some(heard) = receiver.recv().await
     {
@@ -215,11 +215,11 @@ struct Serving {
     /// What goes to Slack, one after the other.
     lane: Lane,
     /// What comes from there.
-    heard: Option<mpsc::Receiver<Heard>>,
+    heard: Option<mpsc::Receiver<SlackEvent>>,
     /// Clicks that are on their way to their runs, and words to those who clicked.
     answering: JoinSet<Option<Answered>>,
     /// Clicks that were taken already.
-    seen: Seen,
+    seen: TakenClicks,
     /// When something was to be done last.
     busy: Instant,
     /// When it was last looked for questions that nobody waits for.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Sender;
-use crate::ledger::outbox::{self, Asked, Parcel};
+use crate::ledger::outbox::{self, CopyState, Parcel};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::notice::NoticeQuestion;
 use crate::model::{ApprovalId, Notice, NoticeKind};
@@ -102,9 +102,9 @@ pub(super) fn errand(ledger: &Ledger, sender: &Sender, parcel: &Parcel) -> Resul
         (NoticeKind::Decided | NoticeKind::Withdrawn | NoticeKind::Expired, Some(asked)) => {
             let message = message::settled(&notice, asked, did(ledger, asked).as_deref());
             let receipt = match outbox::copy_of_question(ledger, ApprovalId(asked.id), &parcel.address)? {
-                Asked::Waits => return not_yet("the question itself is not there yet"),
-                Asked::There { receipt } => Receipt::parse(&receipt),
-                Asked::Told | Asked::Never => None,
+                CopyState::Waits => return not_yet("the question itself is not there yet"),
+                CopyState::There { receipt } => Receipt::parse(&receipt),
+                CopyState::Told | CopyState::Never => None,
             };
             let Some(receipt) = receipt else {
                 let thread = thread(ledger, &notice, &parcel.address)?;

@@ -11,13 +11,13 @@ use crate::model::{AgentName, ProcessIdentity, Timestamp};
 
 /// When a hook looked, by both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Look {
+pub(super) struct ClockReading {
     /// Since the machine was started: it does not jump, and processes have it in common.
     monotonic: u64,
     wall: Timestamp,
 }
 
-impl Look {
+impl ClockReading {
     pub(super) fn now() -> Self {
         Self { monotonic: millis(clock::since_boot()), wall: clock::now() }
     }
@@ -45,7 +45,7 @@ pub(super) struct Since {
 impl Worked {
     /// How long it was active since the last hook. A turn that `ended` without a hook, such as one that was interrupted,
     /// was active until then.
-    pub(super) fn passed(&self, codex: ProcessIdentity, now: Look, ended: Option<Timestamp>) -> Duration {
+    pub(super) fn passed(&self, codex: ProcessIdentity, now: ClockReading, ended: Option<Timestamp>) -> Duration {
         let Some(since) = self.since.as_ref().filter(|since| since.codex == codex) else { return Duration::ZERO };
         let until_end = ended.and_then(|ended| (ended - since.wall).to_std().ok());
         let passed = Duration::from_millis(now.monotonic.saturating_sub(since.monotonic));
@@ -53,13 +53,13 @@ impl Worked {
     }
 
     /// Counts that. What comes after it is counted if it `goes_on`.
-    pub(super) fn pass(&mut self, of: (&AgentName, ProcessIdentity), now: Look, passed: Duration) {
+    pub(super) fn pass(&mut self, of: (&AgentName, ProcessIdentity), now: ClockReading, passed: Duration) {
         let counted = self.by.entry(of.0.clone()).or_default();
         *counted = counted.saturating_add(millis(passed));
         self.goes_on(of, now, self.since.as_ref().is_some_and(|since| since.codex == of.1));
     }
 
-    pub(super) fn goes_on(&mut self, (agent, codex): (&AgentName, ProcessIdentity), now: Look, goes_on: bool) {
+    pub(super) fn goes_on(&mut self, (agent, codex): (&AgentName, ProcessIdentity), now: ClockReading, goes_on: bool) {
         let since = Since { agent: agent.clone(), codex, monotonic: now.monotonic, wall: now.wall };
         // Another hook may have looked later and written sooner.
         let later = self.since.take().filter(|known| known.codex == codex && known.monotonic > now.monotonic);
@@ -83,13 +83,13 @@ mod tests {
 
     const CODEX: ProcessIdentity = ProcessIdentity { pid: 1, started: 1 };
 
-    fn at(seconds: u64) -> Look {
+    fn at(seconds: u64) -> ClockReading {
         let wall = Timestamp::UNIX_EPOCH + TimeDelta::seconds(i64::try_from(seconds).unwrap());
-        Look { monotonic: seconds * 1_000, wall }
+        ClockReading { monotonic: seconds * 1_000, wall }
     }
 
     /// A session's hooks: how long it was active after all of them.
-    fn active(hooks: &[(Look, ProcessIdentity, Option<Look>, bool)]) -> u64 {
+    fn active(hooks: &[(ClockReading, ProcessIdentity, Option<ClockReading>, bool)]) -> u64 {
         let (mut worked, name) = (Worked::default(), AgentName::new("codex"));
         for (now, codex, ended, goes_on) in hooks {
             let passed = worked.passed(*codex, *now, ended.map(|ended| ended.wall));
@@ -128,7 +128,7 @@ mod tests {
     fn what_two_hooks_see_at_once_counts_once_and_a_jump_of_the_wall_clock_is_no_time() {
         let of = |seconds| (at(seconds), CODEX, None, true);
         assert_eq!(active(&[of(10), of(20), of(19), of(25)]), 15);
-        let jumped = Look { wall: at(100_000).wall, ..at(15) };
+        let jumped = ClockReading { wall: at(100_000).wall, ..at(15) };
         assert_eq!(active(&[of(10), (jumped, CODEX, None, true)]), 5);
     }
 }

@@ -13,12 +13,12 @@ use crate::policy::rule::Policy;
 use crate::process;
 
 use super::Call;
-use super::active_time::{Look, Worked};
+use super::active_time::{ClockReading, Worked};
 use super::session::{Stood, known, write};
-use super::standing::Standing;
+use super::standing::ThreadState;
 
 /// One of the session's threads keeps its time: the first that could.
-fn keeper<'a>(threads: &'a mut [(ThreadId, Standing)], call: &Call) -> Option<&'a mut Worked> {
+fn keeper<'a>(threads: &'a mut [(ThreadId, ThreadState)], call: &Call) -> Option<&'a mut Worked> {
     let own = call.input.thread();
     let keeps = threads.iter().position(|(_, known)| known.worked.is_some());
     let at = keeps.or_else(|| threads.iter().position(|(thread, _)| *thread == own))?;
@@ -26,7 +26,7 @@ fn keeper<'a>(threads: &'a mut [(ThreadId, Standing)], call: &Call) -> Option<&'
 }
 
 /// What of this Codex goes on beside the thread that the hook is about.
-fn goes_on_beside(threads: &[(ThreadId, Standing)], call: &Call) -> bool {
+fn goes_on_beside(threads: &[(ThreadId, ThreadState)], call: &Call) -> bool {
     let own = call.input.thread();
     let live = threads.iter().filter(|(thread, known)| *thread != own && known.codex == call.codex);
     live.into_iter().any(|(_, known)| known.phase_for_others(false).goes_on())
@@ -34,7 +34,7 @@ fn goes_on_beside(threads: &[(ThreadId, Standing)], call: &Call) -> bool {
 
 impl Stood {
     /// How long the session was active until the hook before this one looked, and since then; both are counted.
-    pub(super) fn works(&mut self, call: &Call, now: Look) -> (BTreeMap<AgentName, Duration>, Duration) {
+    pub(super) fn works(&mut self, call: &Call, now: ClockReading) -> (BTreeMap<AgentName, Duration>, Duration) {
         let ended = self.own(call).and_then(|own| own.ended).filter(|_| !goes_on_beside(&self.threads, call));
         let Some(worked) = keeper(&mut self.threads, call) else { return Default::default() };
         let before = worked.spans();
@@ -46,7 +46,7 @@ impl Stood {
 
 /// Tells the governor of a hook that is held how long its session was active until now: others count that, too.
 pub(super) fn tell(turn: &mut Turn<'_>, call: &Call, governor: &mut Governor, now: Moment) -> Result<(), LedgerError> {
-    let look = Look::now();
+    let look = ClockReading::now();
     change(turn, call, |_, worked| {
         let passed = worked.passed(call.codex, look, None);
         worked.pass((&call.agent, call.codex), look, passed);
@@ -66,7 +66,7 @@ pub(super) fn keep(
     let rests = left || matches!(call.event, HookEvent::Stop | HookEvent::SubagentStop);
     let ends = call.event == HookEvent::SessionEnd;
     change(turn, call, |beside, worked| {
-        worked.goes_on((&call.agent, call.codex), Look::now(), moves && !ends && (!rests || beside));
+        worked.goes_on((&call.agent, call.codex), ClockReading::now(), moves && !ends && (!rests || beside));
     })
 }
 
@@ -95,7 +95,7 @@ pub fn active(ledger: &Ledger, run: &RunId) -> Result<Option<BTreeMap<AgentName,
     if let Some(since) = worked.since.as_ref().filter(|since| process::alive(since.codex)) {
         let ended = threads.iter().filter(|(_, known)| known.codex == since.codex).filter_map(|(_, known)| known.ended);
         let ended = ended.filter(|ended| *ended > since.wall).max();
-        *spans.entry(since.agent.clone()).or_default() += worked.passed(since.codex, Look::now(), ended);
+        *spans.entry(since.agent.clone()).or_default() += worked.passed(since.codex, ClockReading::now(), ended);
     }
     Ok(Some(spans))
 }

@@ -12,7 +12,7 @@ use crate::clock;
 use crate::decide::message::{Gone, Input};
 use crate::error::Error;
 use crate::gate::message::{Message, Reply};
-use crate::gate::socket::{self, Heard, Socket};
+use crate::gate::socket::{self, Received, Socket};
 use crate::model::{Answerer, Door, Peer};
 use crate::process::{self, Parent, Woken};
 use crate::turn::answers::{Agreed, Given, refused, waiting};
@@ -38,7 +38,7 @@ impl Alone<'_> {
             let next = self.timers.next().map_or(TICK, |at| at.saturating_duration_since(clock::monotonic()).min(TICK));
             tokio::select! {
                 heard = socket.next() => {
-                    if let Some(Heard::Call(call)) = heard {
+                    if let Some(Received::Call(call)) = heard {
                         let reply = self.heard(call.message.as_ref(), &call.peer)?;
                         call.reply(&reply).await;
                     }

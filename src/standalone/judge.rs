@@ -15,9 +15,9 @@ use crate::model::{AgentName, Billing, Brake, Braked, BudgetName, Event, Service
 use crate::policy::cost::has_no_price;
 use crate::process;
 
-use super::active_time::Look;
+use super::active_time::ClockReading;
 use super::activity;
-use super::session::{self, Over, Place, Reading, Stood};
+use super::session::{self, EndedRun, Place, Reading, Stood};
 use super::standing::Stops;
 use super::unasked_tools;
 use super::usage_reports;
@@ -59,7 +59,7 @@ impl Alone<'_> {
             let of_requests = [HookEvent::PreModelRequest, HookEvent::PostModelRequest];
             *asks_first = of_requests.contains(&call.event)
                 || stood.threads.iter().any(|(_, known)| known.codex == call.codex && known.asks);
-            let worked = stood.works(call, Look::now());
+            let worked = stood.works(call, ClockReading::now());
             let joined = joined(turn, call, (state, *late), &stood, (now.wall, governor.pace_span()), worked)?;
             let told = usage_reports::tell(turn, call, stood.own_mut(call))?;
             let books = TurnBooks::new(turn);
@@ -113,7 +113,7 @@ impl Alone<'_> {
         let mut perform = Vec::new();
         let turned = ledger.turn(clock::now(), |turn| {
             // Another hook may have ended the session while this one was held.
-            if let Some(over) = Over::while_held(call, turn.runs().state(&call.run)?) {
+            if let Some(over) = EndedRun::while_held(call, turn.runs().state(&call.run)?) {
                 return Ok(Turned { kept: Some(Kept::Over(over)), ..Turned::default() });
             }
             let news = turn.news()?;
@@ -211,8 +211,8 @@ impl Alone<'_> {
         let nothing_more = || "this session was stopped, and nothing more is asked in it".to_owned();
         let agent = self.governor.agent(&self.call.agent);
         match (&self.kept, agent.map(|agent| agent.state)) {
-            (Some(Kept::Over(Over::Stopped { kill })), _) => return Some(stop(nothing_more(), *kill)),
-            (Some(Kept::Over(Over::Ended)), _) => return Some(HookOutcome::Wait { because: None }),
+            (Some(Kept::Over(EndedRun::Stopped { kill })), _) => return Some(stop(nothing_more(), *kill)),
+            (Some(Kept::Over(EndedRun::Ended)), _) => return Some(HookOutcome::Wait { because: None }),
             (Some(Kept::Braked(Brake::Stop, braked)), _) => {
                 return Some(stop(format!("stopped {}", braked.text()), false));
             }

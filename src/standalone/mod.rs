@@ -43,7 +43,7 @@ use crate::usage::price::PriceTable;
 pub use activity::active;
 pub use open_files::read_unlimited;
 
-use session::Over;
+use session::EndedRun;
 use standing::Stops;
 
 /// Codex's call, by its number within this process.
@@ -206,7 +206,7 @@ enum Kept {
     /// Another of its hooks refused a tool to stop it.
     Stops(Stops),
     /// Another of its hooks has ended its run.
-    Over(Over),
+    Over(EndedRun),
 }
 
 /// Whether what is judged is written down.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::decide::message::Phase;
 use crate::error::Error;
-use crate::import::{self, Named, Session};
+use crate::import::{self, NamedFile, RecordedAs};
 use crate::ledger::Ledger;
 use crate::model::{ProcessIdentity, ThreadId};
 use crate::process::{self, SessionFile};
@@ -17,7 +17,7 @@ use crate::turn::is_live::lives;
 
 /// What a Codex has open.
 #[derive(Debug)]
-pub(super) struct Written {
+pub(super) struct OpenFiles {
     codex: i32,
     /// `None` where this user may not see it.
     open: Option<Vec<SessionFile>>,
@@ -40,7 +40,7 @@ pub(super) struct Before<'a> {
     pub(super) phase: Phase,
 }
 
-impl Written {
+impl OpenFiles {
     /// Of this Codex now. Files of these fingerprints are sessions, whatever they are called.
     pub(super) fn by(codex: ProcessIdentity, known: &[&Fingerprint]) -> Self {
         let is_known = |id| known.iter().any(|known| known.id == id);
@@ -135,10 +135,10 @@ pub(super) fn text_of(name: &Path, how: Alteration) -> String {
 pub fn read_unlimited(
     ledger: &mut Ledger,
     (codex, thread, name): (ProcessIdentity, &ThreadId, &Path),
-    session: &Session<'_>,
+    session: &RecordedAs<'_>,
 ) -> Result<Option<String>, Error> {
     let failed = |error: io::Error| Error::new("the session file cannot be read").caused_by(&error);
-    let written = Written::by(codex, &[]);
+    let written = OpenFiles::by(codex, &[]);
     let Some(mut found) = written.find(thread, name, None).map_err(failed)? else { return Ok(None) };
     let mut how = written.alteration(Some(&mut found), None).map_err(failed)?;
     let cut = || {
@@ -153,7 +153,7 @@ pub fn read_unlimited(
     };
     how = how.or_else(cut);
     let link = found.file.own_link();
-    import::import_session(ledger, Named { name: &found.name, link: &link }, session, &lives)
+    import::import_session(ledger, NamedFile { name: &found.name, link: &link }, session, &lives)
         .map_err(|error| Error::new("the session file cannot be recorded").caused_by(&error))?;
     Ok(how.map(|how| format!("{}; what is written to it is counted", text_of(&found.name, how))))
 }

@@ -12,7 +12,7 @@ use crate::codex::{self, HookEvent};
 use crate::decide::barred::BarTold;
 use crate::decide::message::{Input, Phase};
 use crate::error::Error;
-use crate::import::{self, Named, ReadSession, Session};
+use crate::import::{self, NamedFile, ReadSession, RecordedAs};
 use crate::ledger::{Ended, Holder, Ledger, LedgerError, RunState, Turn};
 use crate::model::event::EventKind;
 use crate::model::{Event, ProcessIdentity, Response, ThreadId, Timestamp, WorkClass};
@@ -22,8 +22,8 @@ use crate::tail::Fingerprint;
 use crate::turn::hook::asked;
 use crate::turn::hook::lacks;
 
-use super::open_files::{self, Found, Written};
-use super::standing::{From, Standing, Stops};
+use super::open_files::{self, Found, OpenFiles};
+use super::standing::{From, Stops, ThreadState};
 use super::unasked_tools::RanTools;
 use super::{Call, usage_reports};
 
@@ -50,7 +50,7 @@ pub(super) struct Read {
 }
 
 /// The threads of the run, by what earlier hooks left.
-pub(super) fn known(turn: &[crate::ledger::Attended]) -> Result<Vec<(ThreadId, Standing)>, LedgerError> {
+pub(super) fn known(turn: &[crate::ledger::Attended]) -> Result<Vec<(ThreadId, ThreadState)>, LedgerError> {
     let row = |row: &crate::ledger::Attended| {
         let standing = serde_json::from_str(&row.data)
             .map_err(|error| LedgerError::unreadable(format!("what is known of thread {}: {error}", row.thread)))?;
@@ -65,9 +65,9 @@ pub(super) fn read(call: &Call, ledger: &Ledger) -> Result<Reading, Error> {
     let own = call.input.thread();
     let known = known(&ledger.hooks().attended(&call.run)?)?;
     // What an earlier Codex left may have been changed since: its user may do that.
-    let live: Vec<&(ThreadId, Standing)> = known.iter().filter(|(_, known)| known.codex == call.codex).collect();
+    let live: Vec<&(ThreadId, ThreadState)> = known.iter().filter(|(_, known)| known.codex == call.codex).collect();
     let fingerprints: Vec<&Fingerprint> = live.iter().filter_map(|(_, known)| known.file.as_ref()).collect();
-    let written = Written::by(call.codex, &fingerprints);
+    let written = OpenFiles::by(call.codex, &fingerprints);
     let mut reading = Reading::default();
     for (thread, standing) in live.iter().filter(|(thread, known)| *thread != own && known.has_file()) {
         // One that cannot be opened says nothing; the thread's own hook tells of it.
@@ -83,12 +83,12 @@ pub(super) fn read(call: &Call, ledger: &Ledger) -> Result<Reading, Error> {
     let standing = live.iter().find(|(thread, _)| *thread == own).map(|(_, standing)| standing);
     let waits = standing.is_some_and(|standing| standing.admission.is_open()) && may_wait(call.event);
     let deadline = clock::monotonic() + if waits { RECORD_WITHIN } else { Duration::ZERO };
-    let before = standing.and_then(Standing::before);
+    let before = standing.and_then(ThreadState::before);
     let mut found = written.find(&own, path, before).map_err(failed)?;
     let mut size = None;
     loop {
         if found.is_none() && size.is_some() {
-            found = Written::by(call.codex, &fingerprints).find(&own, path, before).map_err(failed)?;
+            found = OpenFiles::by(call.codex, &fingerprints).find(&own, path, before).map_err(failed)?;
         }
         let now = found.as_ref().and_then(|found| found.file.metadata().ok()).map_or(0, |meta| meta.len());
         if size.replace(now) != Some(now) {
@@ -120,7 +120,13 @@ impl Reading {
     }
 
     /// Reads all of a thread's file, unless it is as it was.
-    fn takes(&mut self, call: &Call, thread: &ThreadId, found: &Found, known: Option<&Standing>) -> Result<(), Error> {
+    fn takes(
+        &mut self,
+        call: &Call,
+        thread: &ThreadId,
+        found: &Found,
+        known: Option<&ThreadState>,
+    ) -> Result<(), Error> {
         // What comes after this is read once more by the next hook.
         let upto = found.file.fingerprint().map_err(failed)?;
         if known.is_some_and(|known| known.file.as_ref() == Some(&upto)) {
@@ -133,7 +139,7 @@ impl Reading {
                 self.alters(thread, &found.name, Some(Alteration::Foreign));
             }
             self.read.retain(|read| read.thread != *thread);
-            let ran = RanTools::of(found, known.and_then(Standing::looked_through), upto.size).map_err(failed)?;
+            let ran = RanTools::of(found, known.and_then(ThreadState::looked_through), upto.size).map_err(failed)?;
             self.read.push(Read { thread: thread.clone(), told, upto, ran });
         }
         Ok(())
@@ -146,7 +152,7 @@ fn may_wait(event: HookEvent) -> bool {
 }
 
 fn told(call: &Call, found: &Found) -> Result<Option<ReadSession>, Error> {
-    let session = Session {
+    let session = RecordedAs {
         prices: &call.prices,
         unpriced: &call.policy.models.unpriced,
         attribution: &call.attribution,
@@ -154,7 +160,7 @@ fn told(call: &Call, found: &Found) -> Result<Option<ReadSession>, Error> {
     };
     // The file that is held, whatever its name leads to.
     let link = found.file.own_link();
-    let read = import::read_session(Named { name: &found.name, link: &link }, &session, &call.run);
+    let read = import::read_session(NamedFile { name: &found.name, link: &link }, &session, &call.run);
     let mut read = read.map_err(|error| Error::new("the session file cannot be read").caused_by(&error))?;
     for response in read.iter_mut().flat_map(|told| &mut told.responses) {
         response.agent = Some(call.agent.clone());
@@ -164,7 +170,7 @@ fn told(call: &Call, found: &Found) -> Result<Option<ReadSession>, Error> {
 
 /// The threads as they stand with what was read, and what of it is news.
 pub(super) struct Stood {
-    pub(super) threads: Vec<(ThreadId, Standing)>,
+    pub(super) threads: Vec<(ThreadId, ThreadState)>,
     pub(super) news: Vec<Response>,
     /// Threads that were not known before, and where what was read says again what was told.
     pub(super) seen: Vec<EventKind>,
@@ -281,12 +287,12 @@ impl Stood {
         }
     }
 
-    pub(super) fn own(&self, call: &Call) -> Option<&Standing> {
+    pub(super) fn own(&self, call: &Call) -> Option<&ThreadState> {
         let own = call.input.thread();
         self.threads.iter().find(|(thread, _)| *thread == own).map(|(_, standing)| standing)
     }
 
-    pub(super) fn own_mut(&mut self, call: &Call) -> Option<&mut Standing> {
+    pub(super) fn own_mut(&mut self, call: &Call) -> Option<&mut ThreadState> {
         let own = call.input.thread();
         self.threads.iter_mut().find(|(thread, _)| *thread == own).map(|(_, standing)| standing)
     }
@@ -306,7 +312,7 @@ pub(super) fn stand(turn: &mut Turn<'_>, call: &Call, reading: &Reading, late: b
     let own = call.input.thread();
     if call.input.has_no_file() && !stood.threads.iter().any(|(thread, _)| *thread == own) {
         let billing = Some(usage_reports::billing_of(call));
-        stood.threads.push((own.clone(), Standing { billing, ..Standing::new(PathBuf::new(), call.codex) }));
+        stood.threads.push((own.clone(), ThreadState { billing, ..ThreadState::new(PathBuf::new(), call.codex) }));
         stood.seen.push(usage_reports::seen(call));
     }
     stood.is_altered(reading);
@@ -316,7 +322,7 @@ pub(super) fn stand(turn: &mut Turn<'_>, call: &Call, reading: &Reading, late: b
     for read in &reading.read {
         let Read { thread, told, upto, ran } = read;
         let place = stood.threads.iter().position(|(known, _)| known == thread);
-        let fresh = || (thread.clone(), Standing::new(told.file.path.clone(), call.codex));
+        let fresh = || (thread.clone(), ThreadState::new(told.file.path.clone(), call.codex));
         if place.is_none() {
             stood.threads.push(fresh());
             stood.seen.push(seen(call, thread, told));
@@ -390,7 +396,7 @@ pub(super) fn keep(turn: &mut Turn<'_>, call: &Call, stood: &Stood) -> Result<()
     stood.threads.iter().try_for_each(|(thread, standing)| write(turn, thread, standing))
 }
 
-pub(super) fn write(turn: &mut Turn<'_>, thread: &ThreadId, standing: &Standing) -> Result<(), LedgerError> {
+pub(super) fn write(turn: &mut Turn<'_>, thread: &ThreadId, standing: &ThreadState) -> Result<(), LedgerError> {
     let data = serde_json::to_string(standing)
         .map_err(|error| LedgerError::unreadable(format!("what is known of thread {thread}: {error}")))?;
     turn.hooks().attend(thread, &data)
@@ -401,7 +407,7 @@ pub(super) fn pass(turn: &mut Turn<'_>, call: &Call) -> Result<(), LedgerError> 
     let own = call.input.thread();
     let found = known(&turn.hooks().attended(&call.run)?)?.into_iter().find(|(thread, _)| *thread == own);
     let path = || call.input.session_file().unwrap_or(std::path::Path::new("")).to_owned();
-    let mut standing = found.map_or_else(|| Standing::new(path(), call.codex), |(_, standing)| standing);
+    let mut standing = found.map_or_else(|| ThreadState::new(path(), call.codex), |(_, standing)| standing);
     // Its first request may come before it has a file.
     standing.pairing.asks(call.input.turn());
     let asked = asked(call.event, &call.input);
@@ -426,7 +432,7 @@ pub(super) fn keep_bars(turn: &mut Turn<'_>, call: &Call, bars: &[(ThreadId, Bar
         if let Some(before) = standing.barred.take_if(|before| before.because == now.because) {
             now.told.extend(before.told);
         }
-        write(turn, &thread, &Standing { barred: Some(now), ..standing })?;
+        write(turn, &thread, &ThreadState { barred: Some(now), ..standing })?;
     }
     Ok(())
 }
@@ -445,9 +451,9 @@ pub(super) fn will_stop(turn: &mut Turn<'_>, call: &Call, stops: Stops) -> Resul
     let own = call.input.thread();
     let found = known(&turn.hooks().attended(&call.run)?)?.into_iter().find(|(thread, _)| *thread == own);
     let path = || call.input.session_file().unwrap_or(std::path::Path::new("")).to_owned();
-    let standing = found.map_or_else(|| Standing::new(path(), call.codex), |(_, standing)| standing);
+    let standing = found.map_or_else(|| ThreadState::new(path(), call.codex), |(_, standing)| standing);
     match standing.codex == call.codex {
-        true => write(turn, &own, &Standing { stops: Some(stops), ..standing }),
+        true => write(turn, &own, &ThreadState { stops: Some(stops), ..standing }),
         false => Ok(()),
     }
 }
@@ -462,7 +468,7 @@ pub(super) fn stops(turn: &mut Turn<'_>, call: &Call) -> Result<Option<Stops>, L
 pub(super) fn break_with(turn: &mut Turn<'_>, call: &Call, because: &str) -> Result<(), LedgerError> {
     for (thread, standing) in known(&turn.hooks().attended(&call.run)?)? {
         if thread == call.input.thread() {
-            write(turn, &thread, &Standing { broken: Some(because.to_owned()), ..standing })?;
+            write(turn, &thread, &ThreadState { broken: Some(because.to_owned()), ..standing })?;
         }
     }
     Ok(())
@@ -481,12 +487,12 @@ pub(super) enum Place {
     /// The run is over, or another Codex's that was started later: the hook only tells what was under way.
     Late,
     /// The run is over, and the hook's Codex was about to go on with it.
-    Over(Over),
+    Over(EndedRun),
 }
 
 /// What has ended a run that a hook wants to go on with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Over {
+pub(super) enum EndedRun {
     /// A stop: its Codex does not go on.
     Stopped {
         /// At once.
@@ -513,17 +519,17 @@ impl Place {
             }
             RunState::Open(_) => Self::Late,
             RunState::Ended { .. } if !begins => Self::Late,
-            RunState::Ended { how: Ended::Stopped, .. } => Self::Over(Over::Stopped { kill: false }),
-            RunState::Ended { how: Ended::Killed, .. } => Self::Over(Over::Stopped { kill: true }),
+            RunState::Ended { how: Ended::Stopped, .. } => Self::Over(EndedRun::Stopped { kill: false }),
+            RunState::Ended { how: Ended::Killed, .. } => Self::Over(EndedRun::Stopped { kill: true }),
             RunState::Ended { how: Ended::Otherwise, at, .. } => match call.event.gates() && now - at < GOES_ON {
-                true => Self::Over(Over::Ended),
+                true => Self::Over(EndedRun::Ended),
                 false => Self::Own,
             },
         }
     }
 }
 
-impl Over {
+impl EndedRun {
     /// What has become of a run meanwhile that a hook is held in.
     pub(super) fn while_held(call: &Call, state: RunState) -> Option<Self> {
         let RunState::Ended { process, how, .. } = state else { return None };
@@ -573,7 +579,7 @@ pub(super) fn open(turn: &mut Turn<'_>, call: &Call, state: RunState) -> Result<
 fn mark_imported(turn: &mut Turn<'_>, call: &Call, thread: &ThreadId) -> Result<(), LedgerError> {
     let found = known(&turn.hooks().attended(&call.run)?)?.into_iter().find(|(known, _)| known == thread);
     match found.filter(|(_, standing)| !standing.imported) {
-        Some((thread, standing)) => write(turn, &thread, &Standing { imported: true, ..standing }),
+        Some((thread, standing)) => write(turn, &thread, &ThreadState { imported: true, ..standing }),
         None => Ok(()),
     }
 }

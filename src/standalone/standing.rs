@@ -33,7 +33,7 @@ pub(super) enum From {
 
 /// What hooks leave to the next one about a thread.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Standing {
+pub(super) struct ThreadState {
     /// Its session file; empty where it writes none.
     pub(super) path: PathBuf,
     /// That file as it was read last. `None`: it was not there yet.
@@ -111,7 +111,7 @@ pub(super) struct Stops {
     pub(super) lifts: Option<Lifts>,
 }
 
-impl Standing {
+impl ThreadState {
     /// A thread that nothing is known of.
     pub(super) fn new(path: PathBuf, codex: ProcessIdentity) -> Self {
         Self {
@@ -277,7 +277,7 @@ mod tests {
     fn what_was_let_through_is_under_way_until_its_file_tells_otherwise_however_long_that_takes() {
         let codex = ProcessIdentity { pid: 1, started: 1 };
         let sent = Timestamp::UNIX_EPOCH + TimeDelta::hours(1);
-        let mut standing = Standing::new(PathBuf::from("/s"), codex);
+        let mut standing = ThreadState::new(PathBuf::from("/s"), codex);
         standing.ended = Some(sent - TimeDelta::minutes(1));
         assert_eq!(standing.phase_for_others(false), Phase::Idle);
         standing.passes(sent, &Asked::default(), true);

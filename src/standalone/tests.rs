@@ -289,7 +289,7 @@ fn a_session_that_has_ended_goes_on_with_a_prompt_or_if_its_codex_lives_on() {
     let ended = RunState::Ended { process: codex, at, how: Ended::Otherwise };
     let place = |event, seconds| Place::of(&session.call(event), ended, at + chrono::TimeDelta::seconds(seconds));
     assert_eq!(place(HookEvent::UserPromptSubmit, 0), Place::Own);
-    assert_eq!(place(HookEvent::PreModelRequest, 0), Place::Over(Over::Ended), "it was under way");
+    assert_eq!(place(HookEvent::PreModelRequest, 0), Place::Over(EndedRun::Ended), "it was under way");
     assert_eq!(place(HookEvent::PreModelRequest, 6), Place::Own);
     assert_eq!(place(HookEvent::Stop, 6), Place::Late);
     // After a restart of the machine numbers begin anew.

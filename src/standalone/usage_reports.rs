@@ -12,13 +12,13 @@ use crate::turn::configured::layers;
 use crate::usage::pairing::{Difference, Paired, Recorded};
 
 use super::Call;
-use super::standing::Standing;
+use super::standing::ThreadState;
 
 /// What the hook of a request that is over tells, as the governor hears it; nothing from any other hook.
 pub(super) fn tell(
     turn: &mut Turn<'_>,
     call: &Call,
-    standing: Option<&mut Standing>,
+    standing: Option<&mut ThreadState>,
 ) -> Result<Option<Input>, LedgerError> {
     let own = call.input.thread();
     let Some(standing) = standing.filter(|_| call.event == HookEvent::PostModelRequest) else { return Ok(None) };
@@ -58,7 +58,7 @@ pub(super) fn tell(
 /// The responses that no hook told of before their records; what else the records say of them is for the ledger.
 pub(super) fn first_told(
     thread: &ThreadId,
-    standing: &mut Standing,
+    standing: &mut ThreadState,
     news: Vec<Response>,
     kept: &mut Vec<EventKind>,
 ) -> Vec<Response> {
@@ -77,7 +77,7 @@ pub(super) fn first_told(
 }
 
 /// No supervisor counts these until the session's end.
-pub(super) fn cut_off(thread: &ThreadId, standing: &Standing) -> EventKind {
+pub(super) fn cut_off(thread: &ThreadId, standing: &ThreadState) -> EventKind {
     let likely = standing.recent.iter().filter_map(|response| response.cost.money()).max();
     let cost = match likely {
         Some(cost) => format!("it may have cost {cost}, which is in no sum here"),
@@ -121,7 +121,7 @@ fn billing(call: &Call, provider: Option<&str>) -> Billing {
     call.codex_home.as_deref().map_or(Login::Unknown, Login::of).billing(provider, None)
 }
 
-fn response(call: &Call, standing: &Standing, key: ResponseKey, tokens: Tokens) -> Response {
+fn response(call: &Call, standing: &ThreadState, key: ResponseKey, tokens: Tokens) -> Response {
     let (at, model) = (clock::now(), call.input.model.clone());
     let (provider, tier, paid, basis) = match standing.has_file() {
         true => (standing.provider.clone(), standing.tier.clone(), standing.billing, Basis::Observed),

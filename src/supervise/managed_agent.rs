@@ -10,7 +10,7 @@ use crate::decide::message::Ending;
 use crate::exit::Exit;
 use crate::model::event::{AgentResult, EventKind};
 use crate::model::{AgentName, Attribution, Money, ProcessIdentity, Registration, RunId, ThreadId};
-use crate::process::{Launch, Output, Session, Status, Stdin};
+use crate::process::{Launch, Output, Status, Stdin, TerminalSession};
 
 use super::process_owners::AGENT;
 use super::run_plan::{Keep, Planned, Seat};
@@ -130,12 +130,12 @@ impl ManagedAgent {
         let (stdin, output, session) = match &self.seat {
             // A person sits before a screen, whether it goes on or not.
             Seat::Governs if resumes.is_none() || self.full_screen => {
-                (Stdin::Inherit, Output::Inherit, Session::Governs)
+                (Stdin::Inherit, Output::Inherit, TerminalSession::Governs)
             }
-            Seat::Governs => (Stdin::Null, Output::Inherit, Session::Governs),
+            Seat::Governs => (Stdin::Null, Output::Inherit, TerminalSession::Governs),
             Seat::Own { out, err } => {
                 env.push((AGENT.into(), Some(agent.as_str().into())));
-                (Stdin::Null, Output::Files { out: out.clone(), err: err.clone() }, Session::Own)
+                (Stdin::Null, Output::Files { out: out.clone(), err: err.clone() }, TerminalSession::Own)
             }
         };
         if let Some(folder) = &self.folder {
@@ -172,7 +172,7 @@ impl ManagedAgent {
             cwd: self.folder.clone(),
             stdin: Stdin::Null,
             output: Output::Files { out: out.clone(), err: out.clone() },
-            session: Session::Own,
+            session: TerminalSession::Own,
             full_screen: false,
         };
         (launch, out)

@@ -5,14 +5,14 @@ use crate::model::AgentName;
 use crate::process::{Process, codex_processes};
 
 /// The processes of all agents, parents before children, as they were a moment ago.
-pub(super) struct Seen {
+pub(super) struct ProcessScan {
     /// Whose they are.
     pub(super) owned: Vec<(Process, AgentName)>,
     /// Those that talk to a model.
     pub(super) codexes: Vec<Process>,
 }
 
-impl Seen {
+impl ProcessScan {
     pub(super) fn new(owned: Vec<(Process, AgentName)>) -> Self {
         let tree: Vec<Process> = owned.iter().map(|(process, _)| *process).collect();
         Self { codexes: codex_processes(&tree), owned }

@@ -7,7 +7,7 @@ use crate::model::{AgentName, Peer, ProcessIdentity};
 use crate::process::{self, Guard, Order, Process, Report};
 
 use super::process_owners::Owners;
-use super::process_scan::Seen;
+use super::process_scan::ProcessScan;
 
 /// The guard of a run, and what it has started.
 pub(super) struct Processes {
@@ -94,8 +94,8 @@ impl Processes {
     }
 
     /// The processes of all agents, and which of them are Codexes.
-    pub(super) fn seen(&mut self) -> Seen {
-        Seen::new(self.owned())
+    pub(super) fn seen(&mut self) -> ProcessScan {
+        ProcessScan::new(self.owned())
     }
 
     pub(super) fn codexes(&mut self) -> Vec<(Process, AgentName)> {

@@ -12,12 +12,12 @@ use crate::decide::message::Input;
 use crate::decide::{Effect, Governor, Setup};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::gate::socket::{Heard, Socket};
+use crate::gate::socket::{Received, Socket};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{AgentName, ApprovalId};
 use crate::process;
 use crate::process::{Arrived, Guard, Inbox, Leftovers, ProcessError, Report, Terminal};
-use crate::proxy::messages::News as GatewayNews;
+use crate::proxy::messages::GatewayMessage as GatewayNews;
 use crate::tail::watch::Notice;
 use crate::turn::elsewhere::{self, Elsewhere};
 use crate::turn::timers::Timers;
@@ -71,7 +71,7 @@ pub(super) enum Wake {
     Gateway(Option<GatewayNews>),
     Guard(Option<Report>),
     Session(Notice),
-    Heard(Option<Heard>),
+    Heard(Option<Received>),
     Prompt(ApprovalId, Answer),
     Signal(Result<Arrived, ProcessError>),
     Looked(Looked),

@@ -15,7 +15,7 @@ use crate::clock;
 use crate::clocks::GIT_WITHIN;
 use crate::model::Changed;
 use crate::process;
-use crate::usage::work::Look;
+use crate::usage::work::WorkTreeState;
 
 /// The most that git may have to say.
 const MOST_BYTES: u64 = 4 << 20;
@@ -45,7 +45,7 @@ pub(super) struct Since {
 ///
 /// # Errors
 /// Where there is none, git is not installed, or it takes too long.
-pub(super) fn look(folder: &Path, since: &Since) -> io::Result<Look> {
+pub(super) fn look(folder: &Path, since: &Since) -> io::Result<WorkTreeState> {
     let mut git = Git { folder: folder.display().to_string(), env: quiet(), deadline: clock::monotonic() + GIT_WITHIN };
     git.silence_filters();
     let root = git.line(&["rev-parse", "--show-toplevel"])?;
@@ -72,7 +72,7 @@ pub(super) fn look(folder: &Path, since: &Since) -> io::Result<Look> {
         Some((file, mark))
     });
     let dirty: BTreeMap<String, u64> = dirty.collect();
-    Ok(Look { root, head, commits, committed, dirty })
+    Ok(WorkTreeState { root, head, commits, committed, dirty })
 }
 
 /// How the work tree that this folder lies in differs from a commit; without one, from nothing. Blocks, for no longer than
@@ -117,7 +117,7 @@ fn lines(path: &Path) -> u64 {
 }
 
 /// Leaves out what was changed since then; says whether anything was.
-pub(super) fn leave_out(look: &mut Look, since: SystemTime) -> bool {
+pub(super) fn leave_out(look: &mut WorkTreeState, since: SystemTime) -> bool {
     let all = look.dirty.len();
     let root = Path::new(&look.root);
     look.dirty.retain(|file, _| !is_touched(&root.join(file), since));

@@ -155,7 +155,7 @@ fn stored(question: &Question, may: MayAnswer) -> ledger::Question {
 }
 
 /// What other runs wrote, in the governor's words.
-pub(crate) fn elsewhere(news: ledger::News) -> News {
+pub(crate) fn elsewhere(news: ledger::ForeignRows) -> News {
     News {
         responses: news.responses,
         many: news.many,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Look;
+use super::Layout;
 use super::layout::{elided, paint, wrapped};
 use crate::decide::message::About;
 use crate::model::event::Answer;
@@ -13,7 +13,7 @@ use crate::report::text::{duration, printable};
 
 /// A question as the prompt puts it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
+pub struct PromptQuestion {
     /// Its number: `govern approve 7` answers it from elsewhere.
     pub approval: ApprovalId,
     /// The agent that is held.
@@ -36,9 +36,9 @@ pub struct Question {
     pub about: About,
 }
 
-impl Question {
+impl PromptQuestion {
     /// The question, its lines ended, with a cursor behind the last: `? `. `others` are open, too.
-    pub fn draw(&self, look: Look, others: &[String]) -> String {
+    pub fn draw(&self, look: Layout, others: &[String]) -> String {
         let width = look.width;
         let mut text = others.iter().map(|other| format!("{}\n", elided(other, width))).collect::<String>();
         let (standing, agent) = (printable(&self.standing), printable(self.agent.as_str()));
@@ -169,8 +169,8 @@ fn time(text: &str) -> Result<Answer, String> {
 }
 
 #[cfg(test)]
-pub(super) fn sample() -> Question {
-    Question {
+pub(super) fn sample() -> PromptQuestion {
+    PromptQuestion {
         approval: ApprovalId(7),
         agent: "codex".into(),
         standing: "$4.93 + $0.21 reserved of $5.00 (each run)".to_owned(),
@@ -189,14 +189,14 @@ mod tests {
     use super::*;
     use crate::policy::rule::Refusal;
 
-    fn drawn(question: &Question, width: usize) -> String {
-        question.draw(Look::plain(width), &[])
+    fn drawn(question: &PromptQuestion, width: usize) -> String {
+        question.draw(Layout::plain(width), &[])
     }
 
     #[test]
     fn it_is_bold_where_there_is_colour_and_what_else_is_open_stands_above_it() {
-        let other = Question { approval: ApprovalId(8), agent: "docs".into(), ..sample() }.in_a_line();
-        let text = sample().draw(Look { width: 60, colour: true }, &[other]);
+        let other = PromptQuestion { approval: ApprovalId(8), agent: "docs".into(), ..sample() }.in_a_line();
+        let text = sample().draw(Layout { width: 60, colour: true }, &[other]);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "also open: govern approve 8 —…1 reserved of $5.00 (each run)");
         assert!(lines[1].starts_with("\u{1b}[1mgovern: $4.93") && lines[2].starts_with("\u{1b}[1m"), "{text}");
@@ -244,15 +244,15 @@ mod tests {
 
     #[test]
     fn without_a_cheaper_model_there_is_no_route() {
-        let question = Question { route: None, ..sample() };
+        let question = PromptQuestion { route: None, ..sample() };
         assert_eq!(question.parse("r"), Err("there is no cheaper model to route to".to_owned()));
         assert!(!drawn(&question, 80).contains("oute"));
     }
 
-    fn about_call() -> Question {
+    fn about_call() -> PromptQuestion {
         let standing = "`leaves`: `git push`: Bash: git push".to_owned();
         let extend = Quantity::parse("1 tool calls").unwrap();
-        Question {
+        PromptQuestion {
             standing,
             extend,
             most: None,

@@ -13,11 +13,11 @@ use tokio::io::unix::AsyncFd;
 /// Tells of whatever is written to a terminal by those who have it open, such as the agent. What goes there by the name
 /// `/dev/tty`, as govern's own questions do, is not told, nor what is typed.
 #[derive(Debug)]
-pub(super) struct Written {
+pub(super) struct ForeignOutput {
     watch: AsyncFd<OwnedFd>,
 }
 
-impl Written {
+impl ForeignOutput {
     /// Of the terminal behind one of govern's own streams; `None` where none is one, or the system gives no watch.
     pub(super) fn to_own_terminal() -> Option<Self> {
         let name = ttyname(stderr()).or_else(|_| ttyname(stdout())).or_else(|_| ttyname(stdin())).ok()?;
@@ -74,7 +74,7 @@ mod tests {
     #[tokio::test]
     async fn a_line_of_the_agents_is_told_once_and_what_is_typed_is_not() {
         let pair = openpty(None, None).unwrap();
-        let written = Written::to(&ttyname(&pair.slave).unwrap()).unwrap();
+        let written = ForeignOutput::to(&ttyname(&pair.slave).unwrap()).unwrap();
         write(&pair.master, b"typed\n").unwrap();
         let soon = Duration::from_millis(50);
         assert!(timeout(soon, written.more()).await.is_err(), "typing is nothing that was written");

@@ -3,14 +3,14 @@
 use comfy_table::{Attribute, Cell as Drawn, CellAlignment, Color, ContentArrangement, Table as Drawing};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::Look;
+use super::Layout;
 use crate::report::page::{Align, Block, Cell, Column, Item, Page, Table, Tone, Worth};
 
 /// Between two columns.
 pub(super) const GAP: usize = 2;
 
 /// The page as text. Lists follow their table closely, everything else stands apart.
-pub(super) fn render(page: &Page, look: Look) -> String {
+pub(super) fn render(page: &Page, look: Layout) -> String {
     let mut text = String::new();
     for (index, block) in page.blocks.iter().enumerate() {
         let before = index.checked_sub(1).and_then(|index| page.blocks.get(index));
@@ -44,13 +44,13 @@ fn belongs(before: &Block, block: &Block) -> bool {
 }
 
 /// A table's rows alone, without its head and rules.
-pub fn rows(table: &Table, look: Look) -> Vec<String> {
+pub fn rows(table: &Table, look: Layout) -> Vec<String> {
     let table = without_spare_columns(table, look.width);
     let widths = fitted(&table, look.width);
     drawn(&table, &widths, look).into_iter().skip(1).flatten().collect()
 }
 
-fn table(table: &Table, look: Look) -> String {
+fn table(table: &Table, look: Layout) -> String {
     let table = &without_spare_columns(table, look.width);
     let widths = fitted(table, look.width);
     let mut rows = drawn(table, &widths, look);
@@ -63,7 +63,7 @@ fn table(table: &Table, look: Look) -> String {
 }
 
 /// The head, the rows and the totals: one line each, and before it the row's keys where they have no room in it.
-fn drawn(table: &Table, widths: &[usize], look: Look) -> Vec<Vec<String>> {
+fn drawn(table: &Table, widths: &[usize], look: Layout) -> Vec<Vec<String>> {
     let mut drawing = Drawing::new();
     drawing.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     if look.colour {
@@ -293,7 +293,7 @@ pub(super) fn elided(text: &str, width: usize) -> String {
 }
 
 /// Leads below one another, sentences broken between words and indented below themselves.
-fn list(items: &[Item], look: Look) -> String {
+fn list(items: &[Item], look: Layout) -> String {
     let lead = items.iter().map(|item| item.lead.width()).max().unwrap_or(0);
     let indent = if lead == 0 { 0 } else { lead + GAP };
     let mut text = String::new();
@@ -357,7 +357,7 @@ fn toned(cell: Drawn, tone: Tone) -> Drawn {
 }
 
 /// `plan      | `: the name, padded to the widest, and coloured by its place among all, where colour is wanted.
-pub(super) fn prefix(name: &str, all: &[&str], look: Look) -> String {
+pub(super) fn prefix(name: &str, all: &[&str], look: Layout) -> String {
     /// Those of the eight that are read on dark and on light (SGR, ECMA-48); red and yellow say something else.
     const COLOURS: [&str; 6] = ["36", "35", "34", "32", "1;36", "1;35"];
     let widest = all.iter().map(|name| name.width()).max().unwrap_or(0);
@@ -370,7 +370,7 @@ pub(super) fn prefix(name: &str, all: &[&str], look: Look) -> String {
 }
 
 /// The text in its tone (SGR, ECMA-48), where colour is wanted.
-pub(super) fn paint(text: &str, tone: Tone, look: Look) -> String {
+pub(super) fn paint(text: &str, tone: Tone, look: Layout) -> String {
     let code = match tone {
         Tone::Plain => return text.to_owned(),
         Tone::Quiet => "2",
@@ -424,7 +424,7 @@ mod tests {
             ("a-project-with-a-rather-long-name", "gpt-6.1-terra"),
             ("(none)", "a-model-with-a-name-of-its-own-that-is-long"),
         ]);
-        let drawn = [80, 60, 40].map(|width| Look::plain(width).render(&page));
+        let drawn = [80, 60, 40].map(|width| Layout::plain(width).render(&page));
         insta::assert_snapshot!(drawn.join("\n"));
     }
 
@@ -445,8 +445,8 @@ mod tests {
     #[test]
     fn prefixes_are_as_wide_as_one_another_and_tell_agents_apart_by_colour() {
         let all = ["plan", "implement"];
-        assert_eq!(all.map(|name| prefix(name, &all, Look::plain(80))), ["plan      | ", "implement | "]);
-        let coloured = all.map(|name| prefix(name, &all, Look { width: 80, colour: true }));
+        assert_eq!(all.map(|name| prefix(name, &all, Layout::plain(80))), ["plan      | ", "implement | "]);
+        let coloured = all.map(|name| prefix(name, &all, Layout { width: 80, colour: true }));
         assert_eq!(coloured, ["\u{1b}[36mplan      |\u{1b}[0m ", "\u{1b}[35mimplement |\u{1b}[0m "]);
     }
 
@@ -464,7 +464,7 @@ mod tests {
     fn no_coloured_row_is_wider_than_a_plain_one_at_any_width() {
         let page = sample(&["a-name-that-is-long-enough-to-be-cut", "b"]);
         for width in 40..60 {
-            for line in (Look { width, colour: true }).render(&page).lines() {
+            for line in (Layout { width, colour: true }).render(&page).lines() {
                 let shown = without_colours(line).width();
                 assert!(shown <= width, "{shown} of {width}: {line:?}");
             }
@@ -474,9 +474,9 @@ mod tests {
     #[test]
     fn plain_pages_have_no_escape_sequences_and_coloured_ones_say_the_same() {
         let page = sample(&["web", "a\u{1b}[31mgent"]);
-        let plain = Look::plain(80).render(&page);
+        let plain = Layout::plain(80).render(&page);
         assert!(!plain.contains('\u{1b}'), "{plain}");
-        let coloured = Look { width: 80, colour: true }.render(&page);
+        let coloured = Layout { width: 80, colour: true }.render(&page);
         assert!(coloured.contains("\u{1b}[1m"), "{coloured}");
         let stripped = without_colours(&coloured);
         let lines = |text: &str| text.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
@@ -487,7 +487,7 @@ mod tests {
         #[test]
         fn no_line_of_a_table_is_wider_than_the_screen(names in prop::collection::vec("\\PC{0,60}", 1..6), width in 40_usize..140) {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            for line in Look::plain(width).render(&sample(&names)).lines() {
+            for line in Layout::plain(width).render(&sample(&names)).lines() {
                 prop_assert!(line.width() <= width, "{line:?} is {} wide, not {width}", line.width());
             }
         }
@@ -497,7 +497,7 @@ mod tests {
             keys in prop::collection::vec(("[a-z-]{0,70}", "[A-Z-]{1,70}"), 1..6), width in 40_usize..140,
         ) {
             let keys: Vec<(&str, &str)> = keys.iter().map(|(one, other)| (one.as_str(), other.as_str())).collect();
-            let text = Look::plain(width).render(&keyed(&keys));
+            let text = Layout::plain(width).render(&keyed(&keys));
             for line in text.lines() {
                 prop_assert!(line.width() <= width, "{line:?} is {} wide, not {width}", line.width());
             }

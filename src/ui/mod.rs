@@ -32,14 +32,14 @@ pub fn to_stderr(text: &str) {
 
 /// How a page is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct Layout {
     /// In columns of the screen.
     pub width: usize,
     /// Escape sequences may be used.
     pub colour: bool,
 }
 
-impl Look {
+impl Layout {
     /// Without colour.
     pub const fn plain(width: usize) -> Self {
         Self { width, colour: false }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::Look;
+use super::Layout;
 use super::board::Board;
 use super::layout::{paint, wrapped};
 use crate::report::page::Tone;
@@ -23,7 +23,7 @@ pub enum Showing {
 #[derive(Debug)]
 pub struct Notices<W = std::io::Stderr> {
     out: W,
-    look: Look,
+    look: Layout,
     showing: Showing,
     kept: Vec<(String, Tone)>,
     board: Option<Board>,
@@ -39,7 +39,7 @@ const MOST_KEPT: usize = 200;
 
 impl<W: Write> Notices<W> {
     /// Writes to `out`, which is standard error save in tests.
-    pub fn new(out: W, look: Look, showing: Showing) -> Self {
+    pub fn new(out: W, look: Layout, showing: Showing) -> Self {
         Self { out, look, showing, kept: Vec::new(), board: None, on_screen: false }
     }
 
@@ -105,7 +105,7 @@ impl<W: Write> Notices<W> {
     /// One write for the whole line, so that it doesn't mix with what the agent writes there.
     fn write(&mut self, text: &str, tone: Tone) {
         let text = printable(text);
-        let lead = paint("govern:", tone, Look { width: 0, ..self.look });
+        let lead = paint("govern:", tone, Layout { width: 0, ..self.look });
         let broken = || wrapped(&text, self.look.width.saturating_sub(INDENT.len())).join(&format!("\n{INDENT}"));
         if self.board.as_ref().is_some_and(|board| board.say(&format!("{lead} {}", broken()))) {
             return;
@@ -121,7 +121,7 @@ mod tests {
 
     fn said(showing: Showing, work: impl FnOnce(&mut Notices<&mut Vec<u8>>)) -> String {
         let mut out = Vec::new();
-        work(&mut Notices::new(&mut out, Look::plain(80), showing));
+        work(&mut Notices::new(&mut out, Layout::plain(80), showing));
         String::from_utf8(out).unwrap()
     }
 
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn on_a_screen_a_long_line_breaks_between_words() {
         let mut out = Vec::new();
-        let mut notices = Notices::new(&mut out, Look::plain(24), Showing::Live).on_screen(true);
+        let mut notices = Notices::new(&mut out, Layout::plain(24), Showing::Live).on_screen(true);
         notices.say("the next request would pass it", Tone::Warn);
         assert_eq!(String::from_utf8(out).unwrap(), "govern: the next request\n        would pass it\n");
     }

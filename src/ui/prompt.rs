@@ -14,9 +14,9 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::Look;
-use super::answer::Question;
-use super::foreign_output::Written;
+use super::Layout;
+use super::answer::PromptQuestion;
+use super::foreign_output::ForeignOutput;
 use crate::model::event::Answer;
 use crate::report::text::printable;
 
@@ -38,7 +38,7 @@ const AT_LEAST: Duration = Duration::from_secs(5);
 pub struct Prompt {
     terminal: AsyncFd<OwnedFd>,
     /// What others write there, where that can be told.
-    written: Option<Written>,
+    written: Option<ForeignOutput>,
 }
 
 /// How a question at the terminal ended.
@@ -55,10 +55,10 @@ impl Prompt {
     pub fn open() -> io::Result<Option<Self>> {
         let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
         let terminal = open("/dev/tty", flags, Mode::empty()).ok();
-        terminal.map(|terminal| Self::over(terminal, Written::to_own_terminal())).transpose()
+        terminal.map(|terminal| Self::over(terminal, ForeignOutput::to_own_terminal())).transpose()
     }
 
-    fn over(terminal: OwnedFd, written: Option<Written>) -> io::Result<Self> {
+    fn over(terminal: OwnedFd, written: Option<ForeignOutput>) -> io::Result<Self> {
         let flags = OFlag::from_bits_truncate(fcntl(&terminal, FcntlArg::F_GETFL)?);
         fcntl(&terminal, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
         #[expect(
@@ -74,8 +74,8 @@ impl Prompt {
     /// [`Prompt::may_ask`].
     pub async fn ask(
         &self,
-        question: &Question,
-        look: Look,
+        question: &PromptQuestion,
+        look: Layout,
         mut others: watch::Receiver<Vec<String>>,
     ) -> io::Result<PromptEnd> {
         let mut again = false;
@@ -275,7 +275,7 @@ mod tests {
                 person.write_all(b"e 2usd\n").unwrap();
                 (said, person)
             });
-            let answer = prompt.ask(&sample(), Look::plain(80), alone()).await.unwrap();
+            let answer = prompt.ask(&sample(), Layout::plain(80), alone()).await.unwrap();
             assert_eq!(answer, PromptEnd::Answer(Answer::Extend { amount: 2_000_000_000 }));
             let (said, _person) = typing.join().unwrap();
             assert!(said.contains("`yes` is no answer"), "{said}");
@@ -292,7 +292,10 @@ mod tests {
                 person.write_all(b"s\n").unwrap();
                 person
             });
-            assert_eq!(prompt.ask(&sample(), Look::plain(80), alone()).await.unwrap(), PromptEnd::Answer(Answer::Stop));
+            assert_eq!(
+                prompt.ask(&sample(), Layout::plain(80), alone()).await.unwrap(),
+                PromptEnd::Answer(Answer::Stop)
+            );
             typing.join().unwrap();
         });
     }
@@ -303,7 +306,7 @@ mod tests {
             let (mut person, agent, prompt) = terminal();
             {
                 let question = sample();
-                let asking = prompt.ask(&question, Look::plain(80), alone());
+                let asking = prompt.ask(&question, Layout::plain(80), alone());
                 tokio::pin!(asking);
                 let half = std::thread::spawn(move || {
                     seen(&mut person, "? ");
@@ -339,7 +342,10 @@ mod tests {
                 person.write_all(b"s\n").unwrap();
                 (again, person)
             });
-            assert_eq!(prompt.ask(&sample(), Look::plain(80), others).await.unwrap(), PromptEnd::Answer(Answer::Stop));
+            assert_eq!(
+                prompt.ask(&sample(), Layout::plain(80), others).await.unwrap(),
+                PromptEnd::Answer(Answer::Stop)
+            );
             let (again, _person) = typing.join().unwrap();
             assert!(again.starts_with("\r\nalso open: govern approve 8\r\ngovern: $4.93"), "{again}");
         });
@@ -354,7 +360,7 @@ mod tests {
                 person.write_all(b"\x04").unwrap();
                 person
             });
-            assert_eq!(prompt.ask(&sample(), Look::plain(80), alone()).await.unwrap(), PromptEnd::Nobody);
+            assert_eq!(prompt.ask(&sample(), Layout::plain(80), alone()).await.unwrap(), PromptEnd::Nobody);
             typing.join().unwrap();
         });
     }
@@ -376,7 +382,10 @@ mod tests {
                 person.write_all(b"s\n").unwrap();
                 (before, person, agent)
             });
-            assert_eq!(prompt.ask(&sample(), Look::plain(80), alone()).await.unwrap(), PromptEnd::Answer(Answer::Stop));
+            assert_eq!(
+                prompt.ask(&sample(), Layout::plain(80), alone()).await.unwrap(),
+                PromptEnd::Answer(Answer::Stop)
+            );
             assert_eq!(typing.join().unwrap().0, "the end of its screen");
         });
     }

@@ -32,7 +32,7 @@ pub struct Work {
     /// Commands that ran tests and did not end well.
     failed_tests: u64,
     /// The last look at the work tree.
-    seen: Option<Look>,
+    seen: Option<WorkTreeState>,
     progress: Progress,
 }
 
@@ -54,7 +54,7 @@ struct Tries {
 
 /// The work tree at one moment, as git sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Look {
+pub struct WorkTreeState {
     /// The root of the work tree.
     pub root: String,
     /// The commit that is checked out; `None` before the first.
@@ -208,7 +208,7 @@ impl Work {
     }
 
     /// The work tree was looked at. The first look says what was there before the agent.
-    pub fn looked(&mut self, now: Duration, look: Look) {
+    pub fn looked(&mut self, now: Duration, look: WorkTreeState) {
         self.progress.looked_at = Some(now);
         let Some(before) = self.seen.replace(look.clone()) else {
             self.root = look.root;

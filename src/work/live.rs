@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::rules::Own;
 use super::turns::Turns;
 use crate::model::{ResponseKey, ThreadId, WorkClass};
-use crate::rollout::{Act, Record};
+use crate::rollout::{Record, TurnAct};
 
 /// The most responses of one turn whose class may change.
 const MOST: usize = 1 << 14;
@@ -48,7 +48,7 @@ impl LiveTurns {
     }
 
     /// Something that it did.
-    pub fn did(&mut self, act: &Act<'_>) {
+    pub fn did(&mut self, act: &TurnAct<'_>) {
         self.turns.did(act);
     }
 
@@ -85,8 +85,8 @@ mod tests {
         Record { at: None, ordinal: None, kind }
     }
 
-    fn command(text: &str) -> Act<'_> {
-        rollout::Act { call: "".into(), kind: ActKind::Command(text.into()), is_item: true }
+    fn command(text: &str) -> TurnAct<'_> {
+        rollout::TurnAct { call: "".into(), kind: ActKind::Command(text.into()), is_item: true }
     }
 
     #[test]

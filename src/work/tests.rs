@@ -6,7 +6,7 @@ use globset::Glob;
 
 use super::{Own, OwnRule, Turns};
 use crate::model::WorkClass;
-use crate::rollout::{Act, ActKind, Change, Meta, Record, RecordKind};
+use crate::rollout::{ActKind, Change, Meta, Record, RecordKind, TurnAct};
 
 fn began(own: Own) -> Turns {
     let mut turns = Turns::new(Arc::new(own));
@@ -18,7 +18,7 @@ fn began(own: Own) -> Turns {
 fn class_of(commands: &[&str]) -> WorkClass {
     let mut turns = began(Own::default());
     for command in commands {
-        turns.did(&Act { call: "".into(), kind: ActKind::Command((*command).into()), is_item: true });
+        turns.did(&TurnAct { call: "".into(), kind: ActKind::Command((*command).into()), is_item: true });
     }
     turns.class()
 }
@@ -73,7 +73,7 @@ fn patches_are_told_by_their_lines() {
         (vec![change("/elsewhere/a.go", &["x"], &["y"])], WorkClass::Other),
     ] {
         let mut turns = began(Own::default());
-        turns.did(&Act { call: "c".into(), kind: ActKind::Changed(changes.clone()), is_item: true });
+        turns.did(&TurnAct { call: "c".into(), kind: ActKind::Changed(changes.clone()), is_item: true });
         assert_eq!(turns.class(), expected, "{changes:?}");
     }
 }
@@ -82,9 +82,9 @@ fn patches_are_told_by_their_lines() {
 fn codexs_own_review_is_told_of_before_its_turn_and_is_none_of_the_turn_before() {
     let mut turns = began(Own::default());
     let start = Record { at: None, ordinal: None, kind: RecordKind::TurnStarted { turn: None } };
-    let reviews = || Act { call: "".into(), kind: ActKind::Reviews, is_item: true };
+    let reviews = || TurnAct { call: "".into(), kind: ActKind::Reviews, is_item: true };
     turns.record(&start);
-    turns.did(&Act { call: "".into(), kind: ActKind::Command("cat a.rs".into()), is_item: true });
+    turns.did(&TurnAct { call: "".into(), kind: ActKind::Command("cat a.rs".into()), is_item: true });
     turns.answered();
     turns.did(&reviews());
     assert_eq!(turns.record(&start), Some(WorkClass::Research));
@@ -103,7 +103,7 @@ fn a_call_counts_once_and_a_policys_rule_comes_first() {
         OwnRule { commands: Vec::new(), paths: glob("notes/**"), class: WorkClass::Research },
     ];
     let did = |turns: &mut Turns, command: &str| {
-        turns.did(&Act { call: "c".into(), kind: ActKind::Command(command.to_owned().into()), is_item: false });
+        turns.did(&TurnAct { call: "c".into(), kind: ActKind::Command(command.to_owned().into()), is_item: false });
     };
     for (command, expected) in [
         ("./port it", WorkClass::Migration),

@@ -7,7 +7,7 @@ use super::class::class;
 use super::evidence::Evidence;
 use super::rules::Own;
 use crate::model::WorkClass;
-use crate::rollout::{Act, ActKind, Meta, Record, RecordKind};
+use crate::rollout::{ActKind, Meta, Record, RecordKind, TurnAct};
 
 /// The most calls of a turn that are told apart.
 const MOST: usize = 1 << 16;
@@ -78,7 +78,7 @@ impl Turns {
     }
 
     /// Something that it did.
-    pub fn did(&mut self, act: &Act<'_>) {
+    pub fn did(&mut self, act: &TurnAct<'_>) {
         self.has_items |=
             act.is_item && matches!(act.kind, ActKind::Command(_) | ActKind::Words(_) | ActKind::Changed(_));
         if !act.call.is_empty() && self.calls.len() < MOST && !self.calls.insert(act.call.to_string()) {

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use govern::exit::Exit;
 use govern::process::{
-    Launch, LaunchFailure, Leftovers, Missing, Order, Output, Refusal, Report, Session, Status, Stdin,
+    Launch, LaunchFailure, Leftovers, Missing, Order, Output, Refusal, Report, Status, Stdin, TerminalSession,
 };
 
 use crate::stand_in::{Govern, until, until_dead};
@@ -177,7 +177,7 @@ fn what_an_agent_writes_is_added_to_files_of_its_owner_alone() {
 fn an_agent_with_a_session_of_its_own_hears_no_terminal_and_ends_with_govern() {
     let mut govern = Govern::start();
     let launch = govern.script("a", "(: < /dev/tty) 2> /dev/null && echo tty > tty; echo $$ > pid; exec sleep 1000");
-    let root = govern.launch(Launch { session: Session::Own, ..launch });
+    let root = govern.launch(Launch { session: TerminalSession::Own, ..launch });
     assert_eq!(govern.pid_in("pid"), root);
     assert!(!govern.path("tty").exists());
     let pid = nix::unistd::Pid::from_raw(root.pid);

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use govern::model::ProcessIdentity;
-use govern::process::{self, Guard, Inbox, Launch, Leftovers, Order, Output, Report, Session, Stdin};
+use govern::process::{self, Guard, Inbox, Launch, Leftovers, Order, Output, Report, Stdin, TerminalSession};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
 
@@ -151,7 +151,7 @@ impl Govern {
             cwd: Some(self.folder.path().to_owned()),
             stdin: Stdin::Inherit,
             output: Output::Inherit,
-            session: Session::Governs,
+            session: TerminalSession::Governs,
             full_screen: false,
         }
     }

@@ -13,7 +13,7 @@ use crate::prepare::here::Here;
 use crate::report::action::{Action, Chain};
 use crate::report::page::{Item, Page};
 use crate::report::text::{moment, shell_words};
-use crate::ui::Look;
+use crate::ui::Layout;
 
 /// So many lines are laid out together: a run may have any number of them.
 const TOGETHER: usize = 500;
@@ -194,7 +194,7 @@ fn as_table(args: &TrailArgs, query: &TrailQuery, sheet: &mut Sheet<'_>) -> std:
 /// The table on its way: run by run.
 struct Sheet<'a> {
     out: BufWriter<&'a mut dyn Write>,
-    look: Look,
+    look: Layout,
     zone: Tz,
     ledger: &'a Ledger,
     /// Whose lines are collected.

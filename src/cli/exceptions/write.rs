@@ -194,7 +194,7 @@ impl Change {
         let (by, reason, id) = (by(), crate::codex::redact(reason), &row.exception.id);
         let file = self.path.display().to_string();
         let mut ledger = Ledger::open_existing(&here.state_folder()?)?;
-        let written = reviews::Written { file: &file, text: &self.after };
+        let written = reviews::WrittenPolicy { file: &file, text: &self.after };
         let state = ExceptionState::Written;
         ledger.turn(here.now, |turn| reviews::review(turn, id, state, (&by, Some(&reason)), Some(written)))?;
         self.write().map_err(|error| {

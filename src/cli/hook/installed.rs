@@ -15,7 +15,7 @@ use crate::decide::people::channel;
 use crate::decide::people::reach::Surroundings;
 use crate::gate::hook::{HookAnswer, blocked_prompt};
 use crate::gate::socket;
-use crate::import::Session;
+use crate::import::RecordedAs;
 use crate::ledger::{Ledger, LedgerError, Pinned, state_folder, state_home};
 use crate::model::{AgentName, ProcessIdentity, RunId};
 use crate::place;
@@ -33,7 +33,7 @@ use crate::process::{self, Parent, Woken};
 use crate::standalone::{self, Call, HookOutcome, Stopping};
 use crate::tail::{locate, session};
 use crate::turn::is_live::lives;
-use crate::ui::Look;
+use crate::ui::Layout;
 
 /// From this version on Codex asks before each request: 0.164, 0.165, 0.166, 0.169 and 0.171 were seen to, 0.160, 0.162 and
 /// 0.163 were not ([`HookEvent::PreModelRequest`]).
@@ -103,7 +103,7 @@ pub(super) fn run(hook: &Installed, parent: Parent, said: &Said) -> Result<Strin
     let here = Here {
         env: &of_user,
         cwd: working_folder(said.input.cwd.clone().or_else(|| std::env::current_dir().ok()), env("PWD")),
-        look: Look::plain(80),
+        look: Layout::plain(80),
         now: clock::now(),
         alive: &lives,
     };
@@ -271,7 +271,7 @@ impl Attended<'_> {
         if !limits && !alone {
             let (prices, unpriced) = (&prices, &policy.models.unpriced);
             let work = Arc::clone(&policy.work);
-            let session = Session { prices, unpriced, attribution: &attribution, work };
+            let session = RecordedAs { prices, unpriced, attribution: &attribution, work };
             let thread = self.said.input.thread();
             let path = self.said.input.session_file();
             let read = path.map(|path| standalone::read_unlimited(&mut ledger, (self.codex, &thread, path), &session));
@@ -322,7 +322,7 @@ impl Attended<'_> {
                         }
                         name => process::environ_var(outermost.pid, name),
                     };
-                    let here = Here { env: &of_user, cwd: cwd.clone(), look: Look::plain(80), now, alive: &lives };
+                    let here = Here { env: &of_user, cwd: cwd.clone(), look: Layout::plain(80), now, alive: &lives };
                     serve::send(&here, &policy_of_sender);
                 })
             },

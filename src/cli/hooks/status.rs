@@ -10,7 +10,7 @@ use super::file::ConfigFile;
 use super::{Place, own_program};
 use crate::cli::format::{Format, put_as};
 use crate::codex::HookEvent;
-use crate::codex::installed::{self, EVENTS, Standing};
+use crate::codex::installed::{self, EVENTS, InstalledHooks};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::prepare::here::Here;
@@ -164,7 +164,7 @@ fn row(layer: &'static str, place: &Place) -> Result<Row> {
     Ok(Row { layer, path: place.path.clone(), state, observe, what })
 }
 
-fn judge(standing: &Standing, managed: bool) -> (State, String) {
+fn judge(standing: &InstalledHooks, managed: bool) -> (State, String) {
     let hooks = &standing.hooks;
     let install = if managed { "govern hooks install --system" } else { "govern hooks install" };
     if hooks.is_empty() {
@@ -237,14 +237,14 @@ mod tests {
     use super::*;
     use crate::codex::installed::Found;
 
-    fn standing(program: &Path, change: impl Fn(usize, &mut Found)) -> Standing {
+    fn standing(program: &Path, change: impl Fn(usize, &mut Found)) -> InstalledHooks {
         let found = |(index, event): (usize, &HookEvent)| {
             let command = format!("'{}' hook --installed {} || true", program.display(), event.verb());
             let mut found = Found { event: *event, command, trusted: true };
             change(index, &mut found);
             found
         };
-        Standing { hooks: EVENTS.iter().enumerate().map(found).collect(), off: false, pinned: true }
+        InstalledHooks { hooks: EVENTS.iter().enumerate().map(found).collect(), off: false, pinned: true }
     }
 
     #[test]
@@ -257,8 +257,8 @@ mod tests {
         let strange = standing(&govern, |index, found| found.trusted = index != 2);
         let mut part = whole.clone();
         part.hooks.pop();
-        let off = Standing { off: true, ..whole.clone() };
-        let none = Standing { hooks: Vec::new(), off: false, pinned: false };
+        let off = InstalledHooks { off: true, ..whole.clone() };
+        let none = InstalledHooks { hooks: Vec::new(), off: false, pinned: false };
         let cases = [
             (&whole, State::Installed, "8 hooks, trusted by their hashes"),
             (&gone, State::Broken, "which is not there"),

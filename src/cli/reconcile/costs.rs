@@ -53,7 +53,7 @@ impl Days {
 }
 
 /// Who asks for what.
-pub(super) struct Question<'a> {
+pub(super) struct CostsQuery<'a> {
     pub(super) key: &'a Key,
     /// Where the API is; `None`: OpenAI's.
     pub(super) api: Option<&'a Uri>,
@@ -63,7 +63,7 @@ pub(super) struct Question<'a> {
 
 /// Asks page by page. What came before an error is good: each day is whole.
 pub(super) fn ask(
-    question: &Question<'_>,
+    question: &CostsQuery<'_>,
     mut observed: BTreeMap<NaiveDate, Observed>,
     prices: &PriceTable,
     here: &Here<'_>,
@@ -95,7 +95,7 @@ pub(super) fn ask(
 }
 
 /// All pages that come, and why no more did.
-fn pages(question: &Question<'_>, prices: &PriceTable, here: &Here<'_>) -> Result<(Vec<Page>, Option<String>)> {
+fn pages(question: &CostsQuery<'_>, prices: &PriceTable, here: &Here<'_>) -> Result<(Vec<Page>, Option<String>)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::new("costs cannot be asked for").caused_by(&error))?;
     let client = Client::new(here.env);
@@ -132,7 +132,7 @@ fn pages(question: &Question<'_>, prices: &PriceTable, here: &Here<'_>) -> Resul
     Ok((all, problem))
 }
 
-fn address(question: &Question<'_>, page: Option<&str>) -> String {
+fn address(question: &CostsQuery<'_>, page: Option<&str>) -> String {
     let api = question.api.map_or_else(|| API.to_owned(), |api| api.to_string().trim_end_matches('/').to_owned());
     let Days { since, until } = question.days;
     let mut address = format!(

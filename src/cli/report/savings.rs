@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono_tz::Tz;
 
-use crate::compare::{Act, Past, Saved, saved};
+use crate::compare::{ActedRun, Intervention, Saved, saved};
 use crate::error::Result;
 use crate::ledger::families::families;
 use crate::ledger::runs_with_actions::acted;
@@ -53,9 +53,9 @@ pub(super) fn savings(
         let events: Vec<Event> = ledger.runs().events(run)?.into_iter().map(|entry| entry.event).collect();
         let own = by_run.get(run).map(Vec::as_slice).unwrap_or_default();
         let others: Vec<&Family> = whole.iter().copied().filter(|family| family.run.as_ref() != Some(run)).collect();
-        let mut found = saved(&Past { run, events: &events, own, others: &others }, &quote);
+        let mut found = saved(&ActedRun { run, events: &events, own, others: &others }, &quote);
         if went_on(run, own) {
-            found.retain(|row| row.act != Act::Stop);
+            found.retain(|row| row.act != Intervention::Stop);
         }
         rows.extend(found);
     }

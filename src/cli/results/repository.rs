@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::shallow::{Cut, SHALLOW};
-use super::standing_lines::{Known, Stands};
+use super::standing_lines::{Findings, LineOwners};
 use crate::model::{Commit, CommitId, Timestamp};
-use crate::process::git::{Question, Repository};
+use crate::process::git::{GitQuery, Repository};
 use crate::results::branch::{DefaultBranch, Tip, default_branch};
 use crate::results::deduplicate::{Claim, counts};
 use crate::results::landed::{Series, Sought, by_history, by_lines, by_patch, take_back_by_patch};
@@ -16,7 +16,7 @@ use crate::results::overlap::{only_restores, removed_by, takes_back};
 use crate::results::patch::{Change, changes};
 use crate::results::run_result::{Counts, DAY, Fate, Fates, NOT_FETCHED, younger};
 use crate::results::totals::{AFTER, Figure, Unit};
-use crate::results::{Landing, Patch, Trunk, Way};
+use crate::results::{LandedBy, Landing, Patch, Trunk};
 
 /// So many commits are asked for at once.
 const AT_ONCE: usize = 200;
@@ -68,10 +68,10 @@ struct Default {
 }
 
 /// What became of the commits.
-pub(super) fn fates(asked: &Asked<'_>, known: &mut Known<'_>) -> Result<Fates, String> {
+pub(super) fn fates(asked: &Asked<'_>, known: &mut Findings<'_>) -> Result<Fates, String> {
     let default = asked.default().map_err(|error| told(&error))?.ok_or("no branch is the default one")?;
     let since = asked.commits.iter().map(|made| made.commit.at.timestamp()).min().unwrap_or_default() - DAY;
-    let history = asked.changes(&Question::History(&default.tip, since)).map_err(|error| told(&error))?;
+    let history = asked.changes(&GitQuery::History(&default.tip, since)).map_err(|error| told(&error))?;
     let cut = Cut::of(asked.common, &history);
     let mut trunk = Trunk::new(&default.tip, &history);
     let mut own = asked.own().map_err(|error| told(&error))?;
@@ -81,7 +81,7 @@ pub(super) fn fates(asked: &Asked<'_>, known: &mut Known<'_>) -> Result<Fates, S
     let sought = sought(asked.commits);
     let mut landed = by_history(&sought, &trunk);
     let left: Vec<&CommitId> = sought.iter().map(|one| &one.id).filter(|id| !landed.contains_key(*id)).collect();
-    let (on_trunk, complete) = match asked.changes(&Question::HistoryOf(&default.tip, since, &names)) {
+    let (on_trunk, complete) = match asked.changes(&GitQuery::HistoryOf(&default.tip, since, &names)) {
         Ok(mut on_trunk) => {
             on_trunk.retain(|change| !cut.is_at(&change.id));
             (on_trunk, true)
@@ -99,7 +99,7 @@ pub(super) fn fates(asked: &Asked<'_>, known: &mut Known<'_>) -> Result<Fates, S
     let unclear = by_lines(&open, &on_trunk, &trunk, &mut landed);
     let all: HashMap<&CommitId, &Change> = on_trunk.iter().chain(own.values()).map(|one| (&one.id, one)).collect();
     taken_back(&on_trunk, (&all, complete), &landed, &mut trunk);
-    let mut stands = Stands::new(asked.repository, &trunk, (&all, complete), asked.ids().collect());
+    let mut stands = LineOwners::new(asked.repository, &trunk, (&all, complete), asked.ids().collect());
     let counts = counts_of(asked.commits, &landed);
     let found =
         Found { asked, default: &default, cut: &cut, trunk: &trunk, own: &own, missing, landed, unclear, counts };
@@ -125,7 +125,7 @@ struct Found<'a> {
 
 impl Found<'_> {
     /// What became of one of them.
-    fn fate(&self, made: &Made<'_>, stands: &mut Stands<'_>, known: &mut Known<'_>) -> Fate {
+    fn fate(&self, made: &Made<'_>, stands: &mut LineOwners<'_>, known: &mut Findings<'_>) -> Fate {
         let Self { asked, cut, own, landed, counts, .. } = self;
         let id = &made.commit.id;
         let landing = landed.get(id);
@@ -191,7 +191,7 @@ fn counts_of(commits: &[Made<'_>], landed: &HashMap<CommitId, Landing>) -> HashM
 }
 
 /// How another commit came to the default branch, and what it does.
-type Earlier<'p> = (Way, Option<&'p Patch>);
+type Earlier<'p> = (LandedBy, Option<&'p Patch>);
 
 /// Those that came to the default branch in the same commit and whose lines are theirs first.
 fn before<'p>(
@@ -274,9 +274,9 @@ fn is_reverted(commit: &CommitId, landing: &Landing, trunk: &Trunk) -> bool {
 fn kept(
     commit: &Commit,
     (landing, own, before): (Option<&Landing>, Option<&Patch>, &[Earlier<'_>]),
-    stands: &mut Stands<'_>,
+    stands: &mut LineOwners<'_>,
     (default, now): (&Default, Timestamp),
-    known: &mut Known<'_>,
+    known: &mut Findings<'_>,
 ) -> [Figure; 3] {
     AFTER.map(|days| {
         let when = commit.at.timestamp().saturating_add(i64::from(days) * DAY);
@@ -299,7 +299,7 @@ impl<'a> Asked<'a> {
         self.commits.iter().map(|made| &made.commit.id)
     }
 
-    fn changes(&self, question: &Question<'_>) -> io::Result<Vec<Change>> {
+    fn changes(&self, question: &GitQuery<'_>) -> io::Result<Vec<Change>> {
         Ok(changes(&self.repository.ask(question)?))
     }
 
@@ -308,24 +308,24 @@ impl<'a> Asked<'a> {
         let ids: Vec<CommitId> = self.commits.iter().map(|made| made.commit.id.clone()).collect();
         let mut own = HashMap::new();
         for some in ids.chunks(AT_ONCE) {
-            own.extend(self.changes(&Question::Changes(some))?.into_iter().map(|change| (change.id.clone(), change)));
+            own.extend(self.changes(&GitQuery::Changes(some))?.into_iter().map(|change| (change.id.clone(), change)));
         }
         Ok(own)
     }
 
     /// No branch has it, here or at a remote as it was fetched last: it was deleted, or moved elsewhere.
     fn is_gone(&self, commit: &CommitId) -> io::Result<bool> {
-        Ok(self.repository.ask(&Question::RefWith(commit))?.is_empty())
+        Ok(self.repository.ask(&GitQuery::RefWith(commit))?.is_empty())
     }
 
     /// It has this commit.
     pub(super) fn has(&self, commit: &CommitId) -> io::Result<bool> {
-        Ok(!self.repository.ask(&Question::Changes(std::slice::from_ref(commit)))?.is_empty())
+        Ok(!self.repository.ask(&GitQuery::Changes(std::slice::from_ref(commit)))?.is_empty())
     }
 
     /// The default branch: what was fetched last, unless the one here has gone on from there.
     fn default(&self) -> io::Result<Option<Default>> {
-        let Some(branch) = default_branch(&self.repository.ask(&Question::Refs)?) else { return Ok(None) };
+        let Some(branch) = default_branch(&self.repository.ask(&GitQuery::Refs)?) else { return Ok(None) };
         let here = |tip: Tip| Default { tip: tip.commit, known_until: i64::MAX };
         match (&branch.remote, branch.local.clone()) {
             (None, None) => Ok(None),
@@ -341,7 +341,7 @@ impl<'a> Asked<'a> {
     }
 
     fn leads_to(&self, one: &Tip, other: &Tip) -> io::Result<bool> {
-        match self.repository.ask(&Question::MergeBase(&one.commit, &other.commit)) {
+        match self.repository.ask(&GitQuery::MergeBase(&one.commit, &other.commit)) {
             Ok(base) => Ok(String::from_utf8_lossy(&base).trim() == one.commit.as_str()),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(error),
             // Histories that have nothing in common.
@@ -355,7 +355,7 @@ impl<'a> Asked<'a> {
         let mut all = Vec::new();
         for last in left.iter().rev().take(MOST_SERIES) {
             let chain = chain_to(last, left, own);
-            let base = self.repository.ask(&Question::MergeBase(tip, last)).ok();
+            let base = self.repository.ask(&GitQuery::MergeBase(tip, last)).ok();
             let base = base.and_then(|told| CommitId::parse(String::from_utf8_lossy(&told).trim()));
             all.extend(base.and_then(|base| self.series_from(&base, last, &chain)));
             for place in 2..chain.len().min(MOST_BACK) {
@@ -367,7 +367,7 @@ impl<'a> Asked<'a> {
     }
 
     fn series_from(&self, base: &CommitId, last: &CommitId, commits: &[CommitId]) -> Option<Series> {
-        let patch = Patch::parse(&self.repository.ask(&Question::Between(base, last)).ok()?).fingerprint()?;
+        let patch = Patch::parse(&self.repository.ask(&GitQuery::Between(base, last)).ok()?).fingerprint()?;
         Some(Series { commits: commits.to_vec(), patch })
     }
 }
@@ -418,6 +418,6 @@ pub(super) fn touched(
     if default.known_until < until {
         return Err(NOT_FETCHED.to_owned());
     }
-    let found = asked.changes(&Question::HistoryOf(&default.tip, since, names)).map_err(|error| told(&error))?;
+    let found = asked.changes(&GitQuery::HistoryOf(&default.tip, since, names)).map_err(|error| told(&error))?;
     Ok(found.iter().any(|change| change.at >= since))
 }

@@ -7,18 +7,18 @@ use crate::error::Result;
 use crate::ledger::Ledger;
 use crate::ledger::committed::{Stand, keep_lines, kept_lines};
 use crate::model::{CommitId, Timestamp};
-use crate::process::git::{Question, Repository};
+use crate::process::git::{GitQuery, Repository};
 use crate::results::blame::{Owned, count, count_among, lines, renamed};
 use crate::results::patch::{Change, LineMark};
-use crate::results::{Landing, Patch, Trunk, Way};
+use crate::results::{LandedBy, Landing, Patch, Trunk};
 
 /// What was found out before, and what is found out now.
-pub(super) struct Known<'a> {
+pub(super) struct Findings<'a> {
     ledger: &'a Ledger,
     new: Vec<([CommitId; 3], u64)>,
 }
 
-impl<'a> Known<'a> {
+impl<'a> Findings<'a> {
     /// What this ledger has.
     pub(super) fn of(ledger: &'a Ledger) -> Self {
         Self { ledger, new: Vec::new() }
@@ -49,7 +49,7 @@ pub(super) fn keep(ledger: &mut Ledger, new: &[([CommitId; 3], u64)], now: Times
 }
 
 /// Whose the lines of files are, at commits of the default branch.
-pub(super) struct Stands<'a> {
+pub(super) struct LineOwners<'a> {
     repository: &'a Repository,
     trunk: &'a Trunk,
     changes: &'a HashMap<&'a CommitId, &'a Change>,
@@ -61,7 +61,7 @@ pub(super) struct Stands<'a> {
     files: HashMap<(CommitId, CommitId, String), Vec<Owned>>,
 }
 
-impl<'a> Stands<'a> {
+impl<'a> LineOwners<'a> {
     /// Of this branch, and these commits with their patches; whether they are all that touch these files.
     pub(super) fn new(
         repository: &'a Repository,
@@ -78,9 +78,9 @@ impl<'a> Stands<'a> {
         &mut self,
         commit: &CommitId,
         (landing, own): (&Landing, Option<&Patch>),
-        before: &[(Way, Option<&Patch>)],
+        before: &[(LandedBy, Option<&Patch>)],
         when: i64,
-        known: &mut Known<'_>,
+        known: &mut Findings<'_>,
     ) -> io::Result<u64> {
         let at = self.trunk.at(when).filter(|at| self.trunk.has_at(&landing.as_commit, at)).cloned();
         let Some(at) = at else { return Ok(0) };
@@ -104,12 +104,12 @@ impl<'a> Stands<'a> {
                 }
                 false => self.file(change, name, &at)?,
             };
-            let of = |way: Way, own: Option<&Patch>| match (way, own) {
-                (Way::Squashed, Some(own)) => added_to(own, name, &change.patch),
+            let of = |way: LandedBy, own: Option<&Patch>| match (way, own) {
+                (LandedBy::Squashed, Some(own)) => added_to(own, name, &change.patch),
                 _ => added.to_vec(),
             };
             let found = match (landing.way, own) {
-                (Way::Direct | Way::Merged | Way::Rebased, _) if alone => count(lines, &change.id),
+                (LandedBy::Direct | LandedBy::Merged | LandedBy::Rebased, _) if alone => count(lines, &change.id),
                 (way, own) => {
                     let before: Vec<_> = before.iter().map(|(way, patch)| of(*way, *patch)).collect();
                     count_among(lines, &owners, &before, &of(way, own))
@@ -138,7 +138,7 @@ impl<'a> Stands<'a> {
         if !self.files.contains_key(&key) {
             let name = self.name_at(&change.id, name, at)?;
             let after = change.parents.first();
-            let told = match self.repository.ask(&Question::Blame { at, after, path: &name }) {
+            let told = match self.repository.ask(&GitQuery::Blame { at, after, path: &name }) {
                 Ok(told) => told,
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(error),
                 // The file is gone there.
@@ -152,7 +152,7 @@ impl<'a> Stands<'a> {
     fn name_at(&mut self, from: &CommitId, name: &str, at: &CommitId) -> io::Result<String> {
         let key = (from.clone(), at.clone());
         if !self.renames.contains_key(&key) {
-            let told = self.repository.ask(&Question::Renames(from, at))?;
+            let told = self.repository.ask(&GitQuery::Renames(from, at))?;
             self.renames.insert(key.clone(), told);
         }
         Ok(renamed(self.renames.get(&key).map_or(&[], Vec::as_slice), name))

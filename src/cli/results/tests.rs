@@ -16,7 +16,7 @@ use crate::place::checkout;
 use crate::prepare::committed::logged;
 use crate::report::tests::sample;
 use crate::results::run_result::{NOT_FETCHED, younger};
-use crate::ui::Look;
+use crate::ui::Layout;
 
 mod once;
 
@@ -186,7 +186,7 @@ impl World {
         let alive = |_: &RunProcess<'_>| false;
         let home = self.folder.path().join("home");
         let env = |name: &str| (name == "HOME").then(|| home.clone().into());
-        let here = Here { env: &env, cwd: self.root(), look: Look::plain(80), now, alive: &alive };
+        let here = Here { env: &env, cwd: self.root(), look: Layout::plain(80), now, alive: &alive };
         let keys: Vec<Key> = tasks.iter().map(|task| vec![Some((*task).to_owned())]).collect();
         let by = [By::Of(Dimension::Task)];
         let found = outputs(&self.ledger, filter, (&by, Tz::UTC, &keys), &here, None).unwrap();

@@ -8,9 +8,9 @@ use crate::ledger::{Ledger, LedgerError, outbox, state_folder};
 use crate::model::notice::{NOTICE_SCHEMA, NoticeQuestion};
 use crate::model::{Approval, ApprovalId, ApprovalState, Notice, NoticeKind, RunInfo, Subject};
 use crate::prepare::here::Here;
-use crate::report::html::question::Shown;
+use crate::report::html::question::QuestionPage;
 use crate::report::text::moment;
-use crate::serve::page::questions::{Came, Found, Right, Wanted};
+use crate::serve::page::questions::{Came, FormAnswer, Found, Right};
 use crate::serve::whence_of;
 
 /// What whoever has this right to it may see of a question.
@@ -46,7 +46,7 @@ pub(super) fn question(id: ApprovalId, right: &Right) -> Result<Found> {
     let zone = here.timezone().unwrap_or(chrono_tz::Tz::UTC);
     let until = approval.deadline.map(|deadline| format!("until {} {}", moment(deadline, zone), zone.name()));
     let whence = whence_of(run_of(&ledger, &notice).as_ref());
-    Ok(Found::Waits(Box::new(Shown { notice, asked, reader, whence, until })))
+    Ok(Found::Waits(Box::new(QuestionPage { notice, asked, reader, whence, until })))
 }
 
 /// The question as the ledger has it. What a cheaper model would be is known to the run alone.
@@ -100,10 +100,10 @@ fn run_of(ledger: &Ledger, notice: &Notice) -> Option<RunInfo> {
 }
 
 /// Takes an answer to the run that waits for it.
-pub(super) fn answer(wanted: Wanted) -> Result<Came> {
+pub(super) fn answer(wanted: FormAnswer) -> Result<Came> {
     let here = here()?;
     let Some(ledger) = here.ledger()? else { return Ok(Came::Not("nobody waits for an answer".to_owned())) };
-    let Wanted { approval, wish, reason, by } = wanted;
+    let FormAnswer { approval, wish, reason, by } = wanted;
     let (who, token) = match by {
         Right::Token(token) => (None, Some(token)),
         Right::Person(who, _) => (Some(who), None),

@@ -22,7 +22,7 @@ use crate::model::event::EventKind;
 use crate::model::{BudgetKey, Event, ProcessIdentity, RunProcess, Timestamp, Unit, Verb};
 use crate::prepare::here::Here;
 use crate::report::tests::sample;
-use crate::ui::Look;
+use crate::ui::Layout;
 
 mod brakes;
 mod budgets;
@@ -87,7 +87,7 @@ impl World {
         let here = Here {
             env: &env,
             cwd: self.path("shop"),
-            look: Look::plain(width),
+            look: Layout::plain(width),
             now: sample::at("2026-11-22T14:20:00Z"),
             alive: &alive,
         };

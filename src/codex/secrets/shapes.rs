@@ -9,7 +9,7 @@ use regex::Regex;
 
 /// One giver's keys.
 #[derive(Debug)]
-pub(super) struct Shape {
+pub(super) struct KeyFormat {
     /// Who gives such keys.
     #[cfg_attr(not(test), expect(dead_code, reason = "tests name it"))]
     pub(super) giver: &'static str,
@@ -29,12 +29,12 @@ pub(super) fn held_by(text: &str) -> impl Iterator<Item = &'static Regex> {
     held.map(|(shape, compiled)| compiled.get_or_init(|| super::pattern(shape.pattern)))
 }
 
-const fn shape(giver: &'static str, holds: &'static [&'static str], pattern: &'static str) -> Shape {
-    Shape { giver, holds, pattern }
+const fn shape(giver: &'static str, holds: &'static [&'static str], pattern: &'static str) -> KeyFormat {
+    KeyFormat { giver, holds, pattern }
 }
 
 /// All shapes that are known.
-pub(super) static SHAPES: &[Shape] = &[
+pub(super) static SHAPES: &[KeyFormat] = &[
     shape(
         "private keys",
         &["PRIVATE KEY"],

@@ -7,10 +7,10 @@ use crate::model::with_unit::counted;
 use crate::model::{AgentName, Cost, ModelId, Money, Response, ThreadId, Timestamp, Tokens};
 
 use super::super::Quote;
-use super::{Act, Amount, Past, Saved};
+use super::{ActedRun, Amount, Intervention, Saved};
 
 /// The first answer of each thread that govern went on with, where the same model answered as before.
-pub(super) fn kept(past: &Past<'_>, quote: Quote<'_>) -> Vec<Saved> {
+pub(super) fn kept(past: &ActedRun<'_>, quote: Quote<'_>) -> Vec<Saved> {
     let mut models: BTreeMap<&ThreadId, Option<&ModelId>> = BTreeMap::new();
     let mut resumed: BTreeMap<&ThreadId, (Timestamp, Option<&AgentName>)> = BTreeMap::new();
     let mut found = Vec::new();
@@ -27,7 +27,7 @@ pub(super) fn kept(past: &Past<'_>, quote: Quote<'_>) -> Vec<Saved> {
                 }
                 let (amount, because) = read_again(response, quote);
                 let (run, agent) = (past.run.clone(), agent.cloned());
-                found.push(Saved { at, run, agent, act: Act::Cache, amount, because });
+                found.push(Saved { at, run, agent, act: Intervention::Cache, amount, because });
             }
             _ => {}
         }

@@ -13,7 +13,7 @@ use super::Quote;
 
 /// What govern did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Act {
+pub enum Intervention {
     /// It let an agent go on with a cheaper model.
     Route,
     /// It ended an agent.
@@ -36,7 +36,7 @@ pub struct Saved {
     /// Whose.
     pub agent: Option<AgentName>,
     /// What was done.
-    pub act: Act,
+    pub act: Intervention,
     /// What that saved.
     pub amount: Amount,
     /// What the amount rests on, in a sentence without its end. Names of models stand in it, and no others.
@@ -58,7 +58,7 @@ pub enum Amount {
 }
 
 /// What is known of a run whose acts are looked at.
-pub struct Past<'a> {
+pub struct ActedRun<'a> {
     /// Which.
     pub run: &'a RunId,
     /// Its chain, in order.
@@ -69,7 +69,7 @@ pub struct Past<'a> {
     pub others: &'a [&'a Family],
 }
 
-impl Act {
+impl Intervention {
     /// All of them, in the order in which they are told.
     pub const ALL: [Self; 5] = [Self::Route, Self::Stop, Self::Cache, Self::Steer, Self::Throttle];
 
@@ -104,14 +104,14 @@ impl Act {
     }
 }
 
-impl fmt::Display for Act {
+impl fmt::Display for Intervention {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
 }
 
 /// All acts of a run that may have saved something, in their order. What it only would have done saved nothing.
-pub fn saved(past: &Past<'_>, quote: Quote<'_>) -> Vec<Saved> {
+pub fn saved(past: &ActedRun<'_>, quote: Quote<'_>) -> Vec<Saved> {
     let mut found = route::routes(past, quote);
     found.extend(stop::stops(past));
     found.extend(cache::kept(past, quote));
@@ -121,11 +121,11 @@ pub fn saved(past: &Past<'_>, quote: Quote<'_>) -> Vec<Saved> {
 }
 
 /// What changes how an agent goes on, so that nobody knows how it would have gone on without.
-fn untold(past: &Past<'_>, event: &Event) -> Option<Saved> {
+fn untold(past: &ActedRun<'_>, event: &Event) -> Option<Saved> {
     let (verb, _) = done(event)?;
     let act = match verb {
-        Verb::Steer => Act::Steer,
-        Verb::Throttle => Act::Throttle,
+        Verb::Steer => Intervention::Steer,
+        Verb::Throttle => Intervention::Throttle,
         Verb::Warn | Verb::Route | Verb::Ask | Verb::Stop | Verb::Kill => return None,
     };
     Some(Saved {

@@ -7,7 +7,7 @@ use crate::model::with_unit::counted;
 use crate::model::{AgentName, Cost, ModelId, Money, Response, ThreadId, Tokens, Verb};
 
 use super::super::Quote;
-use super::{Act, Amount, Past, Saved, done};
+use super::{ActedRun, Amount, Intervention, Saved, done};
 
 /// How a thread went on before a route.
 struct Before {
@@ -37,7 +37,7 @@ struct Route {
     without: u64,
 }
 
-pub(super) fn routes(past: &Past<'_>, quote: Quote<'_>) -> Vec<Saved> {
+pub(super) fn routes(past: &ActedRun<'_>, quote: Quote<'_>) -> Vec<Saved> {
     let mut threads: BTreeMap<ThreadId, Thread> = BTreeMap::new();
     let mut routes: Vec<Route> = Vec::new();
     for event in past.events {
@@ -66,9 +66,10 @@ pub(super) fn routes(past: &Past<'_>, quote: Quote<'_>) -> Vec<Saved> {
 }
 
 impl Route {
-    fn new(past: &Past<'_>, at: crate::model::Timestamp, agent: Option<AgentName>, to: ModelId) -> Self {
+    fn new(past: &ActedRun<'_>, at: crate::model::Timestamp, agent: Option<AgentName>, to: ModelId) -> Self {
         let amount = Amount::NotKnown(String::new());
-        let saved = Saved { at, run: past.run.clone(), agent, act: Act::Route, amount, because: String::new() };
+        let saved =
+            Saved { at, run: past.run.clone(), agent, act: Intervention::Route, amount, because: String::new() };
         Self { saved, to, from: None, least: 0, most: 0, counted: 0, unpriced: 0, without: 0 }
     }
 

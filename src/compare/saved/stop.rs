@@ -4,10 +4,10 @@ use crate::model::event::{Answer, EventKind};
 use crate::model::{AgentName, Event, Family, Money, ThreadId, Verb};
 
 use super::super::likely::{ENOUGH, Like, nearest_rank};
-use super::{Act, Amount, Past, Saved, done};
+use super::{ActedRun, Amount, Intervention, Saved, done};
 
 /// Each agent that the policy, or the answer to its question, ended, once. One that went on later was only put off.
-pub(super) fn stops(past: &Past<'_>) -> Vec<Saved> {
+pub(super) fn stops(past: &ActedRun<'_>) -> Vec<Saved> {
     let mut found: Vec<Saved> = Vec::new();
     for (place, event) in past.events.iter().enumerate() {
         if !ends(event) {
@@ -29,7 +29,7 @@ pub(super) fn stops(past: &Past<'_>) -> Vec<Saved> {
             }
         };
         let (at, run, agent) = (event.at, past.run.clone(), event.agent.clone());
-        found.push(Saved { at, run, agent, act: Act::Stop, amount, because });
+        found.push(Saved { at, run, agent, act: Intervention::Stop, amount, because });
     }
     found
 }
@@ -44,7 +44,7 @@ fn went_on(later: &[Event]) -> bool {
 }
 
 /// The family of whose answers the last one came before.
-fn under_way<'a>(past: &Past<'a>, place: usize, agent: Option<&AgentName>) -> Option<&'a Family> {
+fn under_way<'a>(past: &ActedRun<'a>, place: usize, agent: Option<&AgentName>) -> Option<&'a Family> {
     let before = past.events.get(..place).unwrap_or_default();
     let root: &ThreadId = before.iter().rev().find_map(|event| match &event.kind {
         EventKind::Response(response) if event.agent.as_ref() == agent => Some(&response.root),

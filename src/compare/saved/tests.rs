@@ -7,7 +7,7 @@ use crate::model::{
 };
 
 use super::super::likely::tests::family;
-use super::{Act, Amount, Past, Saved, saved};
+use super::{ActedRun, Amount, Intervention, Saved, saved};
 
 /// `sol` takes ten nano-dollars a token, one from the cache; `luna` a tenth of that. `strange` has no price.
 pub(in crate::compare) fn quote(model: &ModelId, _: &ServiceTier, _: Timestamp, tokens: &Tokens) -> Cost {
@@ -88,7 +88,7 @@ fn started_again(second: i64) -> Event {
 
 fn of(events: &[Event], own: &Family, others: &[Family]) -> Vec<Saved> {
     let (own, others) = (vec![own], others.iter().collect::<Vec<_>>());
-    saved(&Past { run: &"r1".into(), events, own: &own, others: &others }, &quote)
+    saved(&ActedRun { run: &"r1".into(), events, own: &own, others: &others }, &quote)
 }
 
 fn own() -> Family {
@@ -153,7 +153,7 @@ fn a_stop_saved_what_ten_like_runs_went_on_to_spend() {
         (1..=10).map(|more| family("shop", WorkClass::Edit, "sol", 100 + 10 * more)).collect();
     others.extend(vec![family("shop", WorkClass::Edit, "sol", 40); 20]);
     let found = of(&events, &own(), &others);
-    assert_eq!(found.iter().map(|one| one.act).collect::<Vec<_>>(), [Act::Stop]);
+    assert_eq!(found.iter().map(|one| one.act).collect::<Vec<_>>(), [Intervention::Stop]);
     assert_eq!(found[0].amount, known(200_000_000, 800_000_000));
     assert_eq!(found[0].because, "it had spent $1.00; 10 like runs came so far, and on");
     let nine = of(&events, &own(), &others[1..]);
@@ -190,7 +190,7 @@ fn runs_of_another_model_argue_nothing_and_a_run_that_went_on_was_only_put_off()
 fn a_thread_that_goes_on_reads_its_context_from_the_cache() {
     let events = [answered(1, "t1", "sol", 1_000, 0), started_again(5), answered(6, "t1", "sol", 1_200, 1_000)];
     let found = of(&events, &own(), &[]);
-    assert_eq!((found[0].act, found[0].amount.clone()), (Act::Cache, known(0, 9_000)));
+    assert_eq!((found[0].act, found[0].amount.clone()), (Intervention::Cache, known(0, 9_000)));
     // Another model has another cache: that is the route's to tell.
     let routed = [events[0].clone(), events[1].clone(), answered(6, "t1", "luna", 1_200, 1_000)];
     assert_eq!(of(&routed, &own(), &[]), []);
@@ -199,6 +199,6 @@ fn a_thread_that_goes_on_reads_its_context_from_the_cache() {
 #[test]
 fn what_steering_saved_nobody_knows() {
     let found = of(&[decided(2, Verb::Steer, None, false), decided(3, Verb::Throttle, None, false)], &own(), &[]);
-    assert_eq!(found.iter().map(|one| one.act).collect::<Vec<_>>(), [Act::Steer, Act::Throttle]);
+    assert_eq!(found.iter().map(|one| one.act).collect::<Vec<_>>(), [Intervention::Steer, Intervention::Throttle]);
     assert!(found.iter().all(|one| matches!(one.amount, Amount::NotKnown(_))));
 }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::{
-    AgentName, ApprovalId, Attribution, Brake, Braked, Cost, Dimension, Examined, ModelId, Money, ProcessIdentity,
-    Progress, Registration, Response, RunId, Source as Told, Standing, ThreadId, Timestamp, Verb, WorkCheck, WorkClass,
-    WorkReview,
+    AgentName, AgentState, ApprovalId, Attribution, Brake, Braked, Cost, Dimension, Examined, ModelId, Money,
+    ProcessIdentity, Progress, Registration, Response, RunId, Source as Told, ThreadId, Timestamp, Verb, WorkCheck,
+    WorkClass, WorkReview,
 };
 use crate::policy::rule::{Rung, StepId};
 
@@ -195,7 +195,7 @@ pub struct Agent {
     /// The last responses of the attempt before this one.
     pub(super) earlier: Vec<Response>,
     /// How it stands for a person, and since when.
-    pub(in crate::decide) stands: Option<(Standing, Timestamp)>,
+    pub(in crate::decide) stands: Option<(AgentState, Timestamp)>,
     clock: ActiveClock,
     held_clock: ActiveClock,
 }
@@ -461,12 +461,12 @@ impl Agent {
     }
 
     /// Keeps in mind how it stands for a person, and since when.
-    pub(in crate::decide) fn stands_as(&mut self, standing: Standing, now: Moment) {
+    pub(in crate::decide) fn stands_as(&mut self, standing: AgentState, now: Moment) {
         if self.stands.is_none_or(|(before, _)| before != standing) {
             self.stands = Some((standing, now.wall));
         }
         match standing {
-            Standing::Held | Standing::Paused => self.held_clock.start(now.uptime),
+            AgentState::Held | AgentState::Paused => self.held_clock.start(now.uptime),
             _ => self.held_clock.stop(now.uptime),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::event::EventKind;
 use crate::model::{Brake, Braked, PlanWindow, Verb};
-use crate::policy::rule::{Act, Alert, Step, Trigger};
+use crate::policy::rule::{Alert, AlertAction, Step, Trigger};
 
 use crate::decide::accounts::account::Account;
 use crate::decide::accounts::{Accounts, Spenders};
@@ -86,8 +86,8 @@ pub(in crate::decide) fn alarms(
                 }
             });
         match &alert.act {
-            Act::Step(step) => due.extend(due_by(cx, agents, accounts, who, id, step, because)),
-            Act::Hold => hold_for_plan(cx, agents, accounts, effects, who, (id, alert), because),
+            AlertAction::Step(step) => due.extend(due_by(cx, agents, accounts, who, id, step, because)),
+            AlertAction::Hold => hold_for_plan(cx, agents, accounts, effects, who, (id, alert), because),
         }
     }
     arm_idle(cx, agents, effects, who, &alerts);

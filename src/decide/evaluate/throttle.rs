@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::model::{Response, ThreadId, Unit};
 use crate::policy::rate::Rate;
-use crate::policy::rule::{Act, Policy, Trigger};
+use crate::policy::rule::{AlertAction, Policy, Trigger};
 
 use crate::decide::accounts::account::amount;
 use crate::decide::message::Moment;
@@ -61,8 +61,8 @@ impl Pace {
     pub(in crate::decide) fn of(policy: &Policy) -> Self {
         let steps = policy.budgets.iter().flat_map(|budget| budget.all_steps());
         let of_alerts = policy.alerts.iter().filter_map(|alert| match &alert.act {
-            Act::Step(step) => Some(step),
-            Act::Hold => None,
+            AlertAction::Step(step) => Some(step),
+            AlertAction::Hold => None,
         });
         let rates = steps.chain(of_alerts).filter_map(|step| step.to.or_else(|| step.may.as_ref()?.to));
         let overs = policy.alerts.iter().filter_map(|alert| match alert.trigger {

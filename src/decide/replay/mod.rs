@@ -39,7 +39,7 @@ pub enum Reply {
 
 /// A run of history that govern ran, as far as it is known beforehand.
 #[derive(Clone, Debug)]
-pub struct Known {
+pub struct PastRun {
     /// When it was started.
     pub started: Timestamp,
     /// Where its spend belongs.
@@ -55,7 +55,7 @@ pub struct Known {
 pub struct Outline {
     threads: HashMap<(Option<RunId>, ThreadId), u64>,
     agents: HashMap<RunId, BTreeSet<AgentName>>,
-    runs: HashMap<RunId, Known>,
+    runs: HashMap<RunId, PastRun>,
 }
 
 impl Outline {
@@ -68,7 +68,7 @@ impl Outline {
     }
 
     /// A run that began within the time. One that is not told of began before.
-    pub fn add_run(&mut self, run: RunId, known: Known) {
+    pub fn add_run(&mut self, run: RunId, known: PastRun) {
         self.runs.insert(run, known);
     }
 
@@ -232,7 +232,7 @@ impl Replay {
                 }
                 // Its restart is taken to be possible: imported history does not tell what was typed.
                 let attribution = response.attribution.clone();
-                Known { started: response.at, attribution, restartable: true, cut: None }
+                PastRun { started: response.at, attribution, restartable: true, cut: None }
             }
         };
         let agents = match origin {

@@ -17,7 +17,7 @@ use crate::policy::rule::Policy;
 use crate::usage::price::PriceTable;
 
 use super::totals::Shelf;
-use super::{Known, REST, Reply};
+use super::{PastRun, REST, Reply};
 
 /// A plain yes is said so often to one question after the other at most: then nobody answers.
 const MOST_YES: usize = 50;
@@ -33,7 +33,7 @@ pub(super) struct World {
 /// A run, and what came of it so far.
 pub(super) struct Past {
     place: usize,
-    known: Known,
+    known: PastRun,
     agents: BTreeSet<AgentName>,
     tried: TriedRun,
     /// Agents that would have been ended.
@@ -79,7 +79,7 @@ struct Session {
 }
 
 impl Past {
-    pub(super) fn new(place: usize, origin: Origin, known: Known, agents: BTreeSet<AgentName>) -> Self {
+    pub(super) fn new(place: usize, origin: Origin, known: PastRun, agents: BTreeSet<AgentName>) -> Self {
         let named = matches!(origin, Origin::Run(_));
         let tried = TriedRun {
             origin,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 
-use super::{Known, Outline, Replay, Reply};
+use super::{Outline, PastRun, Replay, Reply};
 use crate::model::event::{Answer, Decision};
 use crate::model::trial::{Deed, Spend, Trial, TriedRun};
 use crate::model::{
@@ -87,7 +87,7 @@ fn tried_with(policy: Policy, reply: Reply, mut history: Vec<Response>) -> Trial
     }
     for (run, started) in begun {
         let attribution = Attribution { team: Some("web".to_owned()), ..Attribution::default() };
-        outline.add_run(run, Known { started, attribution, restartable: true, cut: None });
+        outline.add_run(run, PastRun { started, attribution, restartable: true, cut: None });
     }
     let prices = PriceTable::embedded().with_overrides(&policy.prices);
     let mut replay = Replay::new(std::sync::Arc::new(policy), prices, reply, outline, None);
@@ -284,7 +284,7 @@ fn runs_that_had_begun_before_are_left_as_they_were_but_count() {
     for response in [says("old", 1, 200), says("new", 2, 100)] {
         outline.add(response.run, response.agent, response.thread, 1);
     }
-    let known = Known {
+    let known = PastRun {
         started: says("new", 2, 1).at,
         attribution: says("new", 2, 1).attribution,
         restartable: true,

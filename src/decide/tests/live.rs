@@ -3,7 +3,7 @@
 use super::world::{CODEX, Plan, World, cents, expects};
 use crate::decide::Input;
 use crate::decide::message::Phase;
-use crate::model::{AgentName, Brake, LiveAgent, Standing, Unit};
+use crate::model::{AgentName, AgentState, Brake, LiveAgent, Unit};
 
 const REVIEW: &str = "review";
 
@@ -25,7 +25,7 @@ fn fleet() -> World {
 fn an_agent_is_told_with_its_allotment_its_rate_and_how_long_that_lasts() {
     let mut world = fleet();
     let (codex, review) = (live(&world, CODEX), live(&world, REVIEW));
-    assert_eq!((codex.state, review.state), (Standing::Working, Standing::Waiting));
+    assert_eq!((codex.state, review.state), (AgentState::Working, AgentState::Waiting));
     assert_eq!(review.because.as_deref(), Some("needs codex"));
     let begun = world.now.wall;
     world.asks("root");
@@ -53,7 +53,7 @@ fn who_is_held_or_paused_adds_nothing_and_says_why() {
     world.asks("root");
     world.answers_as(CODEX, "root", 1_500, Phase::Tools);
     let held = live(&world, CODEX);
-    assert_eq!((held.state, held.limit.unwrap().seconds_left), (Standing::Held, None));
+    assert_eq!((held.state, held.limit.unwrap().seconds_left), (AgentState::Held, None));
     assert!(held.approval.is_some() && held.because.unwrap().contains("of $2.00"));
     let mut world = fleet();
     world.asks("root");
@@ -65,10 +65,13 @@ fn who_is_held_or_paused_adds_nothing_and_says_why() {
         reason: Some("lunch".to_owned()),
     });
     let paused = live(&world, CODEX);
-    assert_eq!((paused.state, paused.because.as_deref()), (Standing::Paused, Some("by ann (cli): “lunch”")));
+    assert_eq!((paused.state, paused.because.as_deref()), (AgentState::Paused, Some("by ann (cli): “lunch”")));
     // One that has not begun is paused as well, and says by whom.
     let waiting = live(&world, REVIEW);
-    assert_eq!((waiting.state, waiting.paused.map(|pause| pause.by)), (Standing::Paused, Some("ann (cli)".to_owned())));
+    assert_eq!(
+        (waiting.state, waiting.paused.map(|pause| pause.by)),
+        (AgentState::Paused, Some("ann (cli)".to_owned()))
+    );
     world.exits(CODEX);
-    assert_eq!(live(&world, CODEX).state, Standing::Done);
+    assert_eq!(live(&world, CODEX).state, AgentState::Done);
 }

@@ -10,7 +10,7 @@ use crate::decide::message::{Ending, Interrupt};
 use crate::decide::{Effect, Input};
 use crate::model::event::Answer;
 use crate::model::{
-    AgentName, Brake, Changed, CheckEnd, CheckFails, CheckOutcome, Examined, Standing, WorkCheck, WorkReview,
+    AgentName, AgentState, Brake, Changed, CheckEnd, CheckFails, CheckOutcome, Examined, WorkCheck, WorkReview,
 };
 
 fn review() -> Option<WorkReview> {
@@ -66,7 +66,7 @@ fn what_needs_reviewed_work_starts_after_a_yes_and_the_question_says_what_it_cam
     assert_eq!(launched(&world, "build"), 0);
     examined(&mut world, Some(CheckEnd::Passed));
     let live = world.governor.live(world.now);
-    assert_eq!((live.agents[0].state, live.agents[1].state), (Standing::Held, Standing::Waiting));
+    assert_eq!((live.agents[0].state, live.agents[1].state), (AgentState::Held, AgentState::Waiting));
     assert_eq!(live.agents[1].because.as_deref(), Some("needs plan"));
     assert!(!world.governor.is_over());
     world.person(1, Answer::Once);

@@ -10,7 +10,7 @@ use super::world::{CODEX, Plan, World, cents, five_dollars, setup};
 use crate::decide::Input;
 use crate::decide::agents::lifecycle::State;
 use crate::decide::message::{Asked, Gone, Hook, HookId, Interrupt, Phase, Wants, Works};
-use crate::model::{AgentName, ModelId, ProcessIdentity, Standing, ThreadId};
+use crate::model::{AgentName, AgentState, ModelId, ProcessIdentity, ThreadId};
 
 const STOP: &str = r#"{ at = "100%", do = "stop" }"#;
 
@@ -67,15 +67,15 @@ fn whoever_looks_is_told_that_a_thread_waits_for_the_others() {
         (agent.state, agent.because.clone().unwrap_or_default())
     };
     let mut world = four_of_five_dollars();
-    assert_eq!(why(&world), (Standing::Working, String::new()));
+    assert_eq!(why(&world), (AgentState::Working, String::new()));
     world.requests(CODEX, "root", "dear");
-    assert_eq!(why(&world), (Standing::Working, "1 thread waits for the answers to the others".to_owned()));
+    assert_eq!(why(&world), (AgentState::Working, "1 thread waits for the answers to the others".to_owned()));
     world.requests(CODEX, "five", "dear");
-    assert_eq!(why(&world), (Standing::Working, "2 threads wait for the answers to the others".to_owned()));
+    assert_eq!(why(&world), (AgentState::Working, "2 threads wait for the answers to the others".to_owned()));
     for thread in ["one", "two", "three"] {
         world.answers(thread, 10);
     }
-    assert_eq!(why(&world), (Standing::Working, String::new()), "{}", world.told());
+    assert_eq!(why(&world), (AgentState::Working, String::new()), "{}", world.told());
 }
 
 #[test]

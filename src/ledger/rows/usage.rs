@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::ledger::LedgerError;
 use crate::ledger::hash::Hash;
-use crate::ledger::imported::{Origin, Past};
+use crate::ledger::imported::{Origin, PastResponse};
 use crate::ledger::rollup::Share;
 use crate::ledger::series::{Series, SeriesBook};
 use crate::ledger::values::{count, json, moment, work_class, work_number};
@@ -100,7 +100,7 @@ impl UsageRow {
     }
 
     /// Makes it the row of this response, which counts at this time.
-    pub(in crate::ledger) fn set(&mut self, past: &Past, at: Timestamp) {
+    pub(in crate::ledger) fn set(&mut self, past: &PastResponse, at: Timestamp) {
         let set = |text: &mut String, to: &str| {
             text.clear();
             text.push_str(to);

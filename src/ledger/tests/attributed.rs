@@ -2,7 +2,7 @@
 
 use crate::ledger::attributed::{self, Span};
 use crate::ledger::tests::testing::*;
-use crate::ledger::{Ledger, Origin, Past, Verified};
+use crate::ledger::{Ledger, Origin, PastResponse, Verified};
 use crate::model::{Attribution, Dimension, Response};
 
 fn import(ledger: &mut Ledger, response: &Response) {
@@ -12,7 +12,7 @@ fn import(ledger: &mut Ledger, response: &Response) {
         .import(at(1_000_000_000), &|_| false, |batch| {
             let origin = Origin { thread, root, model, provider, tier, billing, attribution };
             let mut known = batch.origin(&origin)?;
-            batch.add(&mut known, &Past { key, at: when, tokens, cost, basis, work: None })
+            batch.add(&mut known, &PastResponse { key, at: when, tokens, cost, basis, work: None })
         })
         .unwrap();
 }

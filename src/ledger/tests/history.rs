@@ -3,17 +3,17 @@
 use std::path::Path;
 
 use crate::ledger::tests::testing::*;
-use crate::ledger::{FileMark, Filter, Holder, Ledger, Origin, Past, Verified};
+use crate::ledger::{FileMark, Filter, Holder, Ledger, Origin, PastResponse, Verified};
 use crate::model::event::EventKind;
 use crate::model::{Basis, Guess, Response, Tokens};
 
 /// What an import would say of the response.
-fn past(response: &Response) -> (Origin, Past) {
+fn past(response: &Response) -> (Origin, PastResponse) {
     let Response { thread, root, model, provider, tier, billing, attribution, .. } = response.clone();
     let Response { key, at, tokens, cost, basis, .. } = response.clone();
     (
         Origin { thread, root, model, provider, tier, billing, attribution },
-        Past { key, at, tokens, cost, basis, work: None },
+        PastResponse { key, at, tokens, cost, basis, work: None },
     )
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::ledger::outbox::{self, Asked, Fate, Parcel};
+use crate::ledger::outbox::{self, CopyState, Fate, Parcel};
 use crate::ledger::tests::testing::*;
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::event::Answer;
@@ -181,15 +181,15 @@ fn what_a_channel_knows_a_copy_by_is_found_by_the_question_the_notice_and_the_ru
     let id = turn(&mut ledger, |turn| turn.questions().ask(&question("team=web"), &|_| true).unwrap().approval);
     post(&mut ledger, &notice("q", NoticeKind::Question, Some(id)), &[("slack", 0), ("webhook", 0)]);
     let asked = |ledger: &Ledger, to: &str| outbox::copy_of_question(ledger, id, to).unwrap();
-    assert_eq!((asked(&ledger, "slack"), asked(&ledger, "slack:#x")), (Asked::Waits, Asked::Never));
+    assert_eq!((asked(&ledger, "slack"), asked(&ledger, "slack:#x")), (CopyState::Waits, CopyState::Never));
     assert_eq!(outbox::first_of_run(&ledger, "r1", "slack").unwrap(), None);
     for parcel in claim(&mut ledger, 0) {
         let posted = Fate::Posted { receipt: "C1/17.1".into() };
         let fate = if parcel.address == "slack" { posted } else { Fate::Delivered };
         outbox::note(&mut ledger, at(1), &parcel, &fate).unwrap();
     }
-    assert_eq!(asked(&ledger, "slack"), Asked::There { receipt: "C1/17.1".into() });
-    assert_eq!(asked(&ledger, "webhook"), Asked::Told);
+    assert_eq!(asked(&ledger, "slack"), CopyState::There { receipt: "C1/17.1".into() });
+    assert_eq!(asked(&ledger, "webhook"), CopyState::Told);
     assert_eq!(outbox::receipts(&ledger, "q").unwrap(), ["C1/17.1"]);
     assert_eq!(outbox::first_of_run(&ledger, "r1", "slack").unwrap().as_deref(), Some("C1/17.1"));
     assert_eq!(outbox::first_of_run(&ledger, "r2", "slack").unwrap(), None);

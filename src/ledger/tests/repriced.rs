@@ -1,7 +1,7 @@
 //! Responses that were recorded without a price, and one that comes later.
 
 use crate::ledger::tests::testing::*;
-use crate::ledger::{Filter, Ledger, Origin, Past, SliceQuery, SumQuery, Verified};
+use crate::ledger::{Filter, Ledger, Origin, PastResponse, SliceQuery, SumQuery, Verified};
 use crate::model::{Cost, Dimension, Money, Repriced, Response, Timestamp};
 
 const MODELS: [&str; 2] = ["gpt-6.3-sol", "gpt-7"];
@@ -23,7 +23,7 @@ fn import(ledger: &mut Ledger, response: &Response) {
         .import(at(1_000_000_000), &|_| false, |batch| {
             let origin = Origin { thread, root, model, provider, tier, billing, attribution };
             let mut known = batch.origin(&origin)?;
-            batch.add(&mut known, &Past { key, at: when, tokens, cost, basis, work: None })
+            batch.add(&mut known, &PastResponse { key, at: when, tokens, cost, basis, work: None })
         })
         .unwrap();
 }

@@ -1,7 +1,7 @@
 //! What several processes do to each other through the ledger.
 
 use crate::ledger::tests::testing::*;
-use crate::ledger::{HeldBack, Ledger, LedgerError, News, Question, Verified};
+use crate::ledger::{ForeignRows, HeldBack, Ledger, LedgerError, Question, Verified};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{ApprovalId, ApprovalState, Brake, Braked, BudgetKey, Response, RunProcess, Subject, Threshold};
 
@@ -13,11 +13,11 @@ fn two() -> (tempfile::TempDir, Ledger, Ledger) {
     (dir, a, b)
 }
 
-fn news(ledger: &mut Ledger) -> News {
+fn news(ledger: &mut Ledger) -> ForeignRows {
     turn(ledger, |turn| turn.news().unwrap())
 }
 
-fn keys(news: &News) -> Vec<&str> {
+fn keys(news: &ForeignRows) -> Vec<&str> {
     news.responses.iter().map(|response| response.key.as_str()).collect()
 }
 

@@ -20,7 +20,7 @@ const LONGEST: Duration = Duration::from_secs(5 * 60);
 
 /// What is heard.
 #[derive(Debug)]
-pub enum Heard {
+pub enum SlackEvent {
     /// Somebody clicked.
     Click(Box<Click>),
     /// Clicks are heard, from now on or again.
@@ -38,7 +38,7 @@ enum Sign {
 }
 
 /// Listens until nobody wants to hear it any more.
-pub async fn listen(slack: Arc<Slack>, client: Arc<Client>, heard: Sender<Heard>) {
+pub async fn listen(slack: Arc<Slack>, client: Arc<Client>, heard: Sender<SlackEvent>) {
     let (signs, mut signed) = mpsc::channel(16);
     let mut connections = JoinSet::new();
     let mut pause = PAUSE;
@@ -62,7 +62,7 @@ pub async fn listen(slack: Arc<Slack>, client: Arc<Client>, heard: Sender<Heard>
         while connections.try_join_next().is_some() {}
         if !why.is_empty() && !complained {
             complained = true;
-            if heard.send(Heard::Trouble(why)).await.is_err() {
+            if heard.send(SlackEvent::Trouble(why)).await.is_err() {
                 return;
             }
         }
@@ -82,7 +82,7 @@ async fn rest(began: Instant, pause: &mut Duration) {
 /// Whether it was up, and why another one is wanted: nothing, where that is as it should be.
 async fn until_replaced(
     signed: &mut mpsc::Receiver<Sign>,
-    heard: &Sender<Heard>,
+    heard: &Sender<SlackEvent>,
     complained: &mut bool,
 ) -> (bool, String) {
     let mut was_up = false;
@@ -91,7 +91,7 @@ async fn until_replaced(
             Some(Sign::Hello) => {
                 was_up = true;
                 *complained = false;
-                if heard.send(Heard::Connected).await.is_err() {
+                if heard.send(SlackEvent::Connected).await.is_err() {
                     return (was_up, String::new());
                 }
             }
@@ -102,7 +102,7 @@ async fn until_replaced(
 }
 
 /// Reads a connection to its end. It goes on after it has asked to be replaced: a click may come by it still.
-async fn read(mut socket: WebSocket, heard: Sender<Heard>, signs: Sender<Sign>) {
+async fn read(mut socket: WebSocket, heard: Sender<SlackEvent>, signs: Sender<Sign>) {
     let mut replaced = false;
     let why = loop {
         match socket.next().await {
@@ -119,7 +119,7 @@ async fn read(mut socket: WebSocket, heard: Sender<Heard>, signs: Sender<Sign>) 
                         break error.to_string();
                     }
                     if let Some(click) = click
-                        && heard.send(Heard::Click(click)).await.is_err()
+                        && heard.send(SlackEvent::Click(click)).await.is_err()
                     {
                         return;
                     }

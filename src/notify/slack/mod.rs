@@ -12,5 +12,5 @@ mod trouble;
 
 pub use api::Slack;
 pub use id::Receipt;
-pub use listen::{Heard, listen};
+pub use listen::{SlackEvent, listen};
 pub use trouble::Trouble;

@@ -1,13 +1,18 @@
 //! What an alert, or a step of a budget over a plan's own limit, does: a step's verb, or a hold.
 
 use crate::policy::mistake::{Notes, Span};
-use crate::policy::rule::Act;
+use crate::policy::rule::AlertAction;
 use crate::policy::table::Table;
 
 use super::steps::{self, Doer};
 
 /// What is done by whom, and where it wants a model ladder. `no_decide` says why `decide` is none of it.
-pub(super) fn check(table: &Table<'_>, doer: Doer, no_decide: &str, notes: &mut Notes) -> Option<(Act, Vec<Span>)> {
+pub(super) fn check(
+    table: &Table<'_>,
+    doer: Doer,
+    no_decide: &str,
+    notes: &mut Notes,
+) -> Option<(AlertAction, Vec<Span>)> {
     let does = table.text("do", "\"warn\"", &mut notes.silent());
     let until = table.text("until", "\"reset\"", notes);
     if let Some(does) = does.as_ref().filter(|does| does.value == "decide") {
@@ -21,7 +26,7 @@ pub(super) fn check(table: &Table<'_>, doer: Doer, no_decide: &str, notes: &mut 
             notes.refuse(&until.span, "`until` goes with `do = \"hold\"`", hint);
         }
         let (step, routes) = steps::of_alert(table, doer, notes)?;
-        return Some((Act::Step(step), routes));
+        return Some((AlertAction::Step(step), routes));
     };
     if until.as_ref().is_none_or(|until| until.value != "reset") {
         let span = until.map_or(does.span, |until| until.span);
@@ -34,5 +39,5 @@ pub(super) fn check(table: &Table<'_>, doer: Doer, no_decide: &str, notes: &mut 
             notes.refuse(&value.span(), message, format!("leave `{key}` out"));
         }
     }
-    Some((Act::Hold, Vec::new()))
+    Some((AlertAction::Hold, Vec::new()))
 }

@@ -10,7 +10,7 @@ use crate::policy::mistake::{Notes, Span};
 use crate::policy::percent;
 use crate::policy::plan::PlanShare;
 use crate::policy::rate::Rate;
-use crate::policy::rule::{Act, Alert, Change, Evidence, Trigger};
+use crate::policy::rule::{Alert, AlertAction, Change, Evidence, Trigger};
 use crate::policy::suggest;
 use crate::policy::table::{Keys, Placed, Table, Text, WHOLE, wrong_type};
 
@@ -288,7 +288,7 @@ fn changed(table: &Table<'_>, notes: &mut Notes) -> Option<Change> {
 }
 
 /// What is done, and where it wants a model ladder.
-fn act(table: &Table<'_>, trigger: Option<&Trigger>, notes: &mut Notes) -> Option<(Act, Vec<Span>)> {
+fn act(table: &Table<'_>, trigger: Option<&Trigger>, notes: &mut Notes) -> Option<(AlertAction, Vec<Span>)> {
     if table.get("do").is_none() {
         notes.refuse(&table.span, "the alert has no `do`", "add `do = \"warn\"`");
         return None;

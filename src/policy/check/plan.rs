@@ -6,7 +6,7 @@ use crate::model::{BudgetName, Dimension, Verb};
 use crate::policy::mistake::{Notes, Span};
 use crate::policy::percent;
 use crate::policy::plan::{PlanBudget, PlanShare, PlanStep};
-use crate::policy::rule::Act;
+use crate::policy::rule::AlertAction;
 use crate::policy::show;
 use crate::policy::table::{Keys, Placed, Table, wrong_type};
 
@@ -40,14 +40,14 @@ struct StepDraft {
 
 /// What a budget over a plan's limit does without `steps`; `last` at the limit, where somebody named it.
 pub(in crate::policy) fn default_steps(last: Option<Verb>) -> Vec<PlanStep> {
-    let act = |step| PlanStep { at: 1000, act: Act::Step(step) };
+    let act = |step| PlanStep { at: 1000, act: AlertAction::Step(step) };
     let warn = steps::default_steps(None).into_iter().next().map(|step| PlanStep { at: 800, ..act(step) });
     match last {
         Some(last) => {
             let at = steps::default_steps(Some(last)).pop().map(act);
             warn.filter(|_| last > Verb::Warn).into_iter().chain(at).collect()
         }
-        None => warn.into_iter().chain([PlanStep { at: 1000, act: Act::Hold }]).collect(),
+        None => warn.into_iter().chain([PlanStep { at: 1000, act: AlertAction::Hold }]).collect(),
     }
 }
 
@@ -128,17 +128,17 @@ fn step(table: &Table<'_>, notes: &mut Notes) -> Option<StepDraft> {
 }
 
 /// From mild to severe: a hold is a question that nobody is asked.
-fn severity(act: &Act) -> (Verb, bool) {
+fn severity(act: &AlertAction) -> (Verb, bool) {
     match act {
-        Act::Step(step) => (step.verb, false),
-        Act::Hold => (Verb::Route, true),
+        AlertAction::Step(step) => (step.verb, false),
+        AlertAction::Hold => (Verb::Route, true),
     }
 }
 
-fn word(act: &Act) -> &'static str {
+fn word(act: &AlertAction) -> &'static str {
     match act {
-        Act::Step(step) => step.verb.as_str(),
-        Act::Hold => "hold",
+        AlertAction::Step(step) => step.verb.as_str(),
+        AlertAction::Hold => "hold",
     }
 }
 

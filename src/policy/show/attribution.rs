@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::joined;
 use crate::model::{Attribution, Dimension};
-use crate::policy::attribute::{Condition, Match, Place, group_dimension};
+use crate::policy::attribute::{Condition, Match, StartedIn, group_dimension};
 use crate::policy::rule::AttributeRule;
 
 /// `remote github.com/acme/*, branch (?<task>…): client = acme, task from the branch`.
@@ -23,7 +23,7 @@ pub(super) fn rule_in_words(rule: &AttributeRule) -> String {
 }
 
 /// What became of each rule in this place, and where spend belongs that is made here. Ends with a line break.
-pub fn attribution_here(rules: &[AttributeRule], place: &Place, belongs: &Attribution) -> String {
+pub fn attribution_here(rules: &[AttributeRule], place: &StartedIn, belongs: &Attribution) -> String {
     let mut text = String::from("attribution here\n");
     for rule in rules {
         // Writing to a String cannot fail.
@@ -36,7 +36,7 @@ pub fn attribution_here(rules: &[AttributeRule], place: &Place, belongs: &Attrib
     text
 }
 
-fn what_became_of(rule: &AttributeRule, place: &Place) -> String {
+fn what_became_of(rule: &AttributeRule, place: &StartedIn) -> String {
     let branch = match &place.branch {
         Some(branch) => format!("the branch is `{branch}`"),
         None => "there is no branch".to_owned(),
@@ -98,14 +98,14 @@ mod tests {
         "#;
         let layers = vec![LayerText { layer: Layer::User, path: None, text: text.to_owned() }];
         let rules = load(layers, FlagRules::default()).unwrap().policy.attribute;
-        let place = |branch: Option<&str>, remotes: &[&str]| Place {
+        let place = |branch: Option<&str>, remotes: &[&str]| StartedIn {
             folder: "/home/ann/work/web".into(),
             home: Some("/home/ann".into()),
             remotes: remotes.iter().map(|remote| (*remote).to_owned()).collect(),
             branch: branch.map(str::to_owned),
-            ..Place::default()
+            ..StartedIn::default()
         };
-        let shown = |place: &Place| {
+        let shown = |place: &StartedIn| {
             let belongs = attribute(&rules, place, Attribution::default(), Attribution::default());
             attribution_here(&rules, place, &belongs)
         };

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use super::joined;
 use crate::policy::rule::Policy;
-use crate::usage::price::{Factor, LongContext, Model, Part, Price, PriceTable, Rates, TierPrice, TierRow};
+use crate::usage::price::{Factor, LongContext, Model, Price, PriceSource, PriceTable, Rates, TierPrice, TierRow};
 
 /// Each price with its parts: what the policy says, what it takes from the list, and what nobody says.
 pub(super) fn write(out: &mut String, policy: &Policy) -> fmt::Result {
@@ -38,17 +38,17 @@ fn write_parts(out: &mut String, model: &Model, table: &PriceTable) -> fmt::Resu
     let Some(own) = model.own else { return Ok(()) };
     for (name, part) in own.parts() {
         let text = match (name, part) {
-            (_, Part::Unsaid) => continue,
+            (_, PriceSource::Unsaid) => continue,
             ("long requests", _) if model.long_context => long_context(table.long_context()),
             ("long requests", _) => "as short ones".to_owned(),
             ("fast", _) => tier(&model.fast),
             ("flex", _) => tier(&model.flex),
             (_, _) => tier(&model.ultrafast),
         };
-        let whose = if part == Part::Inherited { " (from the list)" } else { "" };
+        let whose = if part == PriceSource::Inherited { " (from the list)" } else { "" };
         writeln!(out, "    {name}: {text}{whose}")?;
     }
-    let unsaid = own.parts().into_iter().filter(|(_, part)| *part == Part::Unsaid);
+    let unsaid = own.parts().into_iter().filter(|(_, part)| *part == PriceSource::Unsaid);
     let unsaid = joined(unsaid.map(|(name, _)| name.to_owned()), ", ");
     if !unsaid.is_empty() {
         writeln!(out, "    nothing is said of {unsaid}: estimated at these rates")?;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::Verb;
 use crate::policy::plan::PlanShare;
-use crate::policy::rule::{Act, Trigger};
+use crate::policy::rule::{AlertAction, Trigger};
 use crate::policy::show::show;
 
 /// Such a budget with these lines more.
@@ -89,7 +89,7 @@ fn a_step_applies_at_its_share_of_the_limit_s_share_of_the_plan() {
 fn without_steps_it_warns_and_then_holds_until_the_plan_begins_anew() {
     let policy = load_one(&plan("")).unwrap().policy;
     assert!(policy.budgets.is_empty());
-    let holds: Vec<bool> = policy.alerts.iter().map(|alert| alert.act == Act::Hold).collect();
+    let holds: Vec<bool> = policy.alerts.iter().map(|alert| alert.act == AlertAction::Hold).collect();
     assert_eq!(holds, [false, true]);
 }
 

@@ -345,7 +345,7 @@ fn an_attribution_that_never_applies_is_told() {
     let text = format!("version = 1\n{}\n", rule("remote = \"github.com/Acme/*\""));
     let rules = load(vec![layer(Layer::User, &text)], FlagRules::default()).unwrap().policy.attribute;
     let remotes = vec![crate::policy::attribute::normalise_remote("git@github.com:acme/X.git")];
-    let place = crate::policy::attribute::Place { remotes, ..Default::default() };
+    let place = crate::policy::attribute::StartedIn { remotes, ..Default::default() };
     assert_eq!(rules[0].matches(&place), crate::policy::attribute::Match::Whole);
 }
 

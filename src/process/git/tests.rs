@@ -68,19 +68,19 @@ impl Trap {
         let repository = Repository::at(&self.folder(), LONG);
         let (commits, paths) = ([first.clone(), last.clone()], ["a.txt".to_owned()]);
         for question in [
-            Question::Refs,
-            Question::RefWith(&first),
-            Question::Changes(&commits),
-            Question::History(&last, 0),
-            Question::HistoryOf(&last, 0, &paths),
-            Question::MergeBase(&first, &last),
-            Question::Between(&first, &last),
-            Question::Renames(&first, &last),
-            Question::Blame { at: &last, after: Some(&first), path: "a.txt" },
-            Question::Blame { at: &last, after: None, path: "a.txt" },
+            GitQuery::Refs,
+            GitQuery::RefWith(&first),
+            GitQuery::Changes(&commits),
+            GitQuery::History(&last, 0),
+            GitQuery::HistoryOf(&last, 0, &paths),
+            GitQuery::MergeBase(&first, &last),
+            GitQuery::Between(&first, &last),
+            GitQuery::Renames(&first, &last),
+            GitQuery::Blame { at: &last, after: Some(&first), path: "a.txt" },
+            GitQuery::Blame { at: &last, after: None, path: "a.txt" },
         ] {
             let answer = repository.ask(&question).unwrap_or_else(|error| panic!("{question:?}: {error}"));
-            assert!(!answer.is_empty() || matches!(question, Question::Renames(..)), "{question:?}");
+            assert!(!answer.is_empty() || matches!(question, GitQuery::Renames(..)), "{question:?}");
         }
     }
 
@@ -168,8 +168,8 @@ fn what_is_missing_is_not_fetched() {
     }
     let last = trap.commit("main");
     let repository = Repository::at(&trap.folder(), LONG);
-    assert!(repository.ask(&Question::Changes(std::slice::from_ref(&last))).is_err());
-    assert!(repository.ask(&Question::Blame { at: &last, after: None, path: "a.txt" }).is_err());
+    assert!(repository.ask(&GitQuery::Changes(std::slice::from_ref(&last))).is_err());
+    assert!(repository.ask(&GitQuery::Blame { at: &last, after: None, path: "a.txt" }).is_err());
     assert!(!trap.trace().exists(), "something was run");
     trap.is_run_by(&["show", "main:a.txt"]);
 }
@@ -188,7 +188,7 @@ fn an_alias_is_not_taken_for_the_command() {
 fn what_the_environment_names_is_not_run_and_leads_nowhere() {
     let trap = Trap::new();
     let repository = Repository::at(&trap.folder(), LONG);
-    let command = repository.command(&Question::Refs);
+    let command = repository.command(&GitQuery::Refs);
     let named: Vec<_> = command.get_envs().filter(|(_, value)| value.is_some()).map(|(name, _)| name).collect();
     for name in ["GIT_EXTERNAL_DIFF", "GIT_DIR", "GIT_SSH_COMMAND", "GIT_TRACE", "GIT_ASKPASS", "GIT_CONFIG_PARAMETERS"]
     {
@@ -212,10 +212,10 @@ fn a_pipe_in_the_place_of_a_file_costs_no_more_than_the_time_that_there_is() {
     // Whatever opens one of them waits for ever.
     let repository = Repository::at(&trap.folder(), Duration::from_secs(2));
     let began = clock::monotonic();
-    let _whatever = repository.ask(&Question::Blame { at: &last, after: None, path: "a.txt" });
+    let _whatever = repository.ask(&GitQuery::Blame { at: &last, after: None, path: "a.txt" });
     assert!(clock::monotonic() - began < Duration::from_secs(20));
     let none_left = Repository::at(&trap.folder(), Duration::ZERO);
-    assert_eq!(none_left.ask(&Question::Refs).unwrap_err().kind(), io::ErrorKind::TimedOut);
+    assert_eq!(none_left.ask(&GitQuery::Refs).unwrap_err().kind(), io::ErrorKind::TimedOut);
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn a_bare_repository_inside_a_folder_is_nobodys() {
     let inside = trap.folder().join("vendor");
     let made = Command::new("git").args(["init", "--quiet", "--bare"]).arg(&inside).status().unwrap();
     assert!(made.success());
-    assert!(Repository::at(&inside, LONG).ask(&Question::Refs).is_err());
+    assert!(Repository::at(&inside, LONG).ask(&GitQuery::Refs).is_err());
 }
 
 #[test]
@@ -233,15 +233,15 @@ fn only_subcommands_that_read_are_ever_asked() {
     let commit = CommitId::parse(&"ab".repeat(20)).unwrap();
     let paths = ["--output=x".to_owned()];
     for question in [
-        Question::Refs,
-        Question::RefWith(&commit),
-        Question::Changes(std::slice::from_ref(&commit)),
-        Question::History(&commit, -1),
-        Question::HistoryOf(&commit, 0, &paths),
-        Question::MergeBase(&commit, &commit),
-        Question::Between(&commit, &commit),
-        Question::Renames(&commit, &commit),
-        Question::Blame { at: &commit, after: None, path: "--output=x" },
+        GitQuery::Refs,
+        GitQuery::RefWith(&commit),
+        GitQuery::Changes(std::slice::from_ref(&commit)),
+        GitQuery::History(&commit, -1),
+        GitQuery::HistoryOf(&commit, 0, &paths),
+        GitQuery::MergeBase(&commit, &commit),
+        GitQuery::Between(&commit, &commit),
+        GitQuery::Renames(&commit, &commit),
+        GitQuery::Blame { at: &commit, after: None, path: "--output=x" },
     ] {
         let words = question.words();
         assert!(READ.contains(&words[0].as_str()), "{words:?}");
@@ -258,7 +258,7 @@ fn what_belongs_to_somebody_else_is_read_only_where_the_user_says_so() {
     fs::create_dir(&home).unwrap();
     let repository = Repository::at(&trap.folder(), LONG);
     let is_read = || {
-        let mut command = repository.command(&Question::Refs);
+        let mut command = repository.command(&GitQuery::Refs);
         // Git's own tests have no second user either.
         command.env("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1").env("HOME", &home).env_remove("XDG_CONFIG_HOME");
         command.output().unwrap().status.success()

@@ -4,7 +4,7 @@
 use super::document::{Frame, document};
 use super::markup::{Html, tag};
 use super::{Manner, of_page, of_sums, of_table};
-use crate::report::overview::{Overview, Part, Spent};
+use crate::report::overview::{Overview, Spent, SpentPart};
 use crate::report::page::Page;
 use crate::report::run_list::RunList;
 use crate::report::text::{clock, rfc3339};
@@ -131,7 +131,7 @@ fn of_spent(name: &str, spent: &Spent) -> Html {
     if spent.total.responses == 0 {
         return Html::default();
     }
-    let told = |parts: &&(&str, &[Part])| parts.1.iter().any(|part| part.name.is_some());
+    let told = |parts: &&(&str, &[SpentPart])| parts.1.iter().any(|part| part.name.is_some());
     let parts = [("team", spent.teams.as_slice()), ("project", &spent.projects), ("model", &spent.models)];
     let tables = parts
         .iter()

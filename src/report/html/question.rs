@@ -9,7 +9,7 @@ use crate::model::{Notice, Whence};
 
 /// A question as its page shows it.
 #[derive(Clone, Debug)]
-pub struct Shown {
+pub struct QuestionPage {
     /// The notice that put it.
     pub notice: Notice,
     /// The question in it.
@@ -23,7 +23,7 @@ pub struct Shown {
 }
 
 /// The page as it is sent. `token` goes back with the form, where the reader came by one; `wrong` is why the last try was not taken.
-pub fn page(shown: &Shown, token: Option<&str>, wrong: Option<&str>) -> String {
+pub fn page(shown: &QuestionPage, token: Option<&str>, wrong: Option<&str>) -> String {
     let id = shown.asked.id;
     let mut header = tag("h1").text("govern");
     header.add(tag("p").text(format!("question {id}, to {}", shown.reader)));
@@ -56,8 +56,8 @@ fn framed(id: i64, header: Html, main: Html) -> String {
     document(Frame { title: &title, style: "/page.css", script: None }, header, main)
 }
 
-fn facts(shown: &Shown) -> Html {
-    let Shown { notice, asked, whence, .. } = shown;
+fn facts(shown: &QuestionPage) -> Html {
+    let QuestionPage { notice, asked, whence, .. } = shown;
     let budget = notice.budget.as_ref();
     let spent = budget.and_then(|budget| budget.spent_usd.as_ref().zip(budget.limit_usd.as_ref()));
     let facts = [
@@ -77,7 +77,7 @@ fn facts(shown: &Shown) -> Html {
     of_facts(facts)
 }
 
-fn form(Shown { asked, .. }: &Shown, token: Option<&str>) -> Html {
+fn form(QuestionPage { asked, .. }: &QuestionPage, token: Option<&str>) -> Html {
     let has = |word: &str| asked.options.iter().any(|option| option == word);
     let button = |value: &str, text: String| tag("button").attr("name", "answer").attr("value", value).text(text);
     let hidden = |token| tag("input").attr("type", "hidden").attr("name", "token").attr("value", token).void();
@@ -117,7 +117,7 @@ mod tests {
     use crate::model::NoticeKind;
     use crate::model::notice::NOTICE_SCHEMA;
 
-    fn shown(asks: &str) -> Shown {
+    fn shown(asks: &str) -> QuestionPage {
         let asked = NoticeQuestion {
             id: 7,
             asks: asks.to_owned(),
@@ -150,7 +150,7 @@ mod tests {
             folder: Some("/home/sam/shop".to_owned()),
             command: Some("codex exec …".to_owned()),
         };
-        Shown { notice, asked, reader: "alice".to_owned(), whence, until: Some("until 14:30".to_owned()) }
+        QuestionPage { notice, asked, reader: "alice".to_owned(), whence, until: Some("until 14:30".to_owned()) }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 
 pub use agent::AgentLook;
 pub use rows::{AgentRow, Order};
-pub use spent::{Part, Spent};
+pub use spent::{Spent, SpentPart};
 
 use super::page::{Item, Tone};
 use super::text::count;

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use super::Overview;
-use crate::model::{LiveAgent, Money, RunInfo, Standing};
+use crate::model::{AgentState, LiveAgent, Money, RunInfo};
 use crate::report::RunStatus;
 use crate::report::text::shell_words;
 
@@ -84,13 +84,13 @@ impl AgentRow<'_> {
 
     fn rank(&self) -> u8 {
         match self.agent.map(|agent| agent.state) {
-            Some(Standing::Held) => 0,
-            Some(Standing::Paused | Standing::Throttled | Standing::Ending) => 1,
-            Some(Standing::Working | Standing::Starting | Standing::Alive) | None => 2,
-            Some(Standing::Resting) => 3,
-            Some(Standing::Failed | Standing::Stopped | Standing::Killed) => 4,
-            Some(Standing::Waiting) => 5,
-            Some(Standing::Done | Standing::Skipped) => 6,
+            Some(AgentState::Held) => 0,
+            Some(AgentState::Paused | AgentState::Throttled | AgentState::Ending) => 1,
+            Some(AgentState::Working | AgentState::Starting | AgentState::Alive) | None => 2,
+            Some(AgentState::Resting) => 3,
+            Some(AgentState::Failed | AgentState::Stopped | AgentState::Killed) => 4,
+            Some(AgentState::Waiting) => 5,
+            Some(AgentState::Done | AgentState::Skipped) => 6,
         }
     }
 }

@@ -17,18 +17,18 @@ pub struct Spent {
     /// All of it.
     pub total: Totals,
     /// By team, the most expensive first.
-    pub teams: Vec<Part>,
+    pub teams: Vec<SpentPart>,
     /// By project.
-    pub projects: Vec<Part>,
+    pub projects: Vec<SpentPart>,
     /// By model.
-    pub models: Vec<Part>,
+    pub models: Vec<SpentPart>,
     /// Models that have no price, of responses that `total` counts and its cost lacks.
     pub unpriced_models: Vec<Option<String>>,
 }
 
 /// A part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct SpentPart {
     /// Whose; `None`: not known.
     pub name: Option<String>,
     /// What it comes to.
@@ -65,13 +65,13 @@ impl Spent {
     }
 
     /// A table of some of its parts, such as `("team", &spent.teams)`, as many as `most`; the others are one row.
-    pub fn table(&self, title: &str, parts: &[Part], most: usize) -> Table {
-        let mut shown: Vec<Part> = parts.iter().take(most).cloned().collect();
+    pub fn table(&self, title: &str, parts: &[SpentPart], most: usize) -> Table {
+        let mut shown: Vec<SpentPart> = parts.iter().take(most).cloned().collect();
         let hidden = parts.get(most..).unwrap_or_default();
         if !hidden.is_empty() {
             let mut totals = Totals::default();
             hidden.iter().for_each(|part| totals.merge(&part.totals));
-            shown.push(Part { name: Some(format!("… {} more", hidden.len())), totals });
+            shown.push(SpentPart { name: Some(format!("… {} more", hidden.len())), totals });
         }
         let all: Vec<&Totals> = shown.iter().map(|part| &part.totals).collect();
         let figures = Figures::new(&all, &[], &self.total, Billed::Marked);
@@ -91,13 +91,13 @@ impl Spent {
     }
 }
 
-fn parts(slices: &[Slice], by: &Dimension) -> Vec<Part> {
+fn parts(slices: &[Slice], by: &Dimension) -> Vec<SpentPart> {
     let mut sums: BTreeMap<Option<&str>, Totals> = BTreeMap::new();
     for slice in slices {
         sums.entry(slice.get(by)).or_default().add_slice(slice);
     }
-    let part = |(name, totals): (Option<&str>, Totals)| Part { name: name.map(str::to_owned), totals };
-    let mut parts: Vec<Part> = sums.into_iter().map(part).collect();
+    let part = |(name, totals): (Option<&str>, Totals)| SpentPart { name: name.map(str::to_owned), totals };
+    let mut parts: Vec<SpentPart> = sums.into_iter().map(part).collect();
     parts.sort_by_key(|part| std::cmp::Reverse((part.totals.cost, part.totals.responses)));
     parts
 }

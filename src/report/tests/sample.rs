@@ -5,8 +5,8 @@ use chrono_tz::Tz;
 use crate::model::event::{Answer, Decision, EventKind};
 use crate::model::trial::{Deed, Origin, Spend, Trial, TriedRun, TriedStep};
 use crate::model::{
-    Approval, ApprovalId, ApprovalState, Attribution, Basis, Billing, BudgetName, Cost, Event, Live, MayAnswer,
-    ModelId, Money, ProcessIdentity, Quantity, Response, ResponseKey, RunId, RunInfo, ServiceTier, Standing, Subject,
+    AgentState, Approval, ApprovalId, ApprovalState, Attribution, Basis, Billing, BudgetName, Cost, Event, Live,
+    MayAnswer, ModelId, Money, ProcessIdentity, Quantity, Response, ResponseKey, RunId, RunInfo, ServiceTier, Subject,
     ThreadId, ThreadInfo, Timestamp, Tokens, Unit, Verb,
 };
 use crate::policy::spawn::SpawnCap;
@@ -163,7 +163,7 @@ pub(crate) fn status() -> StatusReport {
     let mut silent = Live { limits: Vec::new(), pools: Vec::new(), ..live() };
     silent.agents.truncate(1);
     for agent in &mut silent.agents {
-        (agent.agent, agent.state, agent.limit) = ("codex".into(), Standing::Alive, None);
+        (agent.agent, agent.state, agent.limit) = ("codex".into(), AgentState::Alive, None);
         agent.cost_usd_per_minute = None;
     }
     let of = |id: &str, source: Source, live: Live| RunStatus {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::Site;
 use crate::clock;
 use crate::error::Result;
-use crate::ledger::Heard;
+use crate::ledger::FileWatch;
 use crate::report::html::markup::{Html, tag};
 use crate::web::Bytes;
 
@@ -27,7 +27,7 @@ const LATEST: Duration = Duration::from_secs(5);
 const OLD: Duration = Duration::from_secs(60);
 
 /// Tells all who listen, for as long as there is a page. While nobody does, nothing is looked at.
-pub(super) async fn tell(site: Arc<Site>, heard: io::Result<Heard>) {
+pub(super) async fn tell(site: Arc<Site>, heard: io::Result<FileWatch>) {
     let news = heard.map(listen).unwrap_or_default();
     loop {
         if site.live.receiver_count() == 0 {
@@ -52,7 +52,7 @@ fn rest(took: Duration) -> Duration {
 
 /// Hears of what is written, on a thread of its own. Where the user has no watch left nothing is heard: then the page is
 /// brought up to date later.
-fn listen(heard: Heard) -> Arc<Notify> {
+fn listen(heard: FileWatch) -> Arc<Notify> {
     let news = Arc::new(Notify::new());
     let rings = Arc::clone(&news);
     std::thread::spawn(move || {

@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, Notify, watch};
 
 use crate::clock;
 use crate::error::{Error, Result};
-use crate::ledger::Heard;
+use crate::ledger::FileWatch;
 use crate::model::{Answerer, ApprovalId, Identity};
 use crate::report::RunReport;
 use crate::report::html::front::{self, Front, Placed};
@@ -20,7 +20,7 @@ use crate::report::html::markup::Html;
 use crate::web::header::HeaderName;
 use crate::web::{self, Bytes, Doors, Listener, Takes};
 
-use questions::{Came, Found, Guesses, Right, Wanted};
+use questions::{Came, FormAnswer, Found, Guesses, Right};
 
 /// The script that keeps it up to date.
 const SCRIPT: &str = "/live.js";
@@ -41,7 +41,7 @@ pub struct Views {
     /// The person of the policy whom the proxy before the page calls so, by name; `None`: there is none.
     pub person: fn(&Identity) -> Result<Option<String>>,
     /// Takes an answer.
-    pub answer: fn(Wanted) -> Result<Came>,
+    pub answer: fn(FormAnswer) -> Result<Came>,
 }
 
 /// The page, as it is served.
@@ -118,7 +118,7 @@ impl Opened {
     }
 
     /// Answers whoever asks, and tells all who listen what is new.
-    pub async fn serve(self, heard: io::Result<Heard>) {
+    pub async fn serve(self, heard: io::Result<FileWatch>) {
         let named_in = self.site.proxy.as_ref().map(|proxy| proxy.header.clone());
         let takes = Takes { forms: true, names: self.names, named_in };
         let site = Arc::clone(&self.site);

@@ -10,7 +10,7 @@ use crate::clock;
 use crate::error::Result;
 use crate::gate::message::Wish;
 use crate::model::{Answerer, ApprovalId};
-use crate::report::html::question::{self, Shown};
+use crate::report::html::question::{self, QuestionPage};
 use crate::web::doors::field;
 use crate::web::{Answer, Asked};
 
@@ -49,7 +49,7 @@ impl Right {
 #[derive(Debug)]
 pub enum Found {
     /// It waits, and the right to it is one.
-    Waits(Box<Shown>),
+    Waits(Box<QuestionPage>),
     /// It needs no answer any more.
     Over,
     /// There is none, or a token is not its own.
@@ -67,7 +67,7 @@ pub enum Came {
 
 /// What somebody answers by the form.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub struct FormAnswer {
     /// Which question.
     pub approval: ApprovalId,
     /// What.
@@ -138,7 +138,7 @@ pub(super) async fn answer(site: &Site, id: ApprovalId, asked: &Asked, known: Op
     let Some(form) = form else { return Ok(again(200, None)) };
     let Some(wish) = wish(form) else { return Ok(again(400, Some("say what the answer is"))) };
     let reason = field(form, "reason").map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
-    let wanted = Wanted { approval: id, wish, reason, by: right.clone() };
+    let wanted = FormAnswer { approval: id, wish, reason, by: right.clone() };
     let take = site.views.answer;
     let came = blocking(move || take(wanted)).await?;
     let waits = matches!(look(site, id, &right).await?, Found::Waits(_));

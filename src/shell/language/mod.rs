@@ -14,7 +14,7 @@ mod python;
 mod sed;
 
 use super::word::Word;
-use place::{Found, Shape, by_options, by_shape, editor, words};
+use place::{Found, OptionForms, by_options, by_shape, editor, words};
 
 /// The language of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,11 +90,18 @@ impl Language {
         runs.contains(&name).then_some(Self::PythonWords)
     }
 
-    fn shape(self) -> Option<Shape> {
-        let none =
-            Shape { code: "", valued: "", attached: "", modules: "", flags: "", long_code: &[], long_valued: &[] };
+    fn shape(self) -> Option<OptionForms> {
+        let none = OptionForms {
+            code: "",
+            valued: "",
+            attached: "",
+            modules: "",
+            flags: "",
+            long_code: &[],
+            long_valued: &[],
+        };
         Some(match self {
-            Self::Python => Shape {
+            Self::Python => OptionForms {
                 code: "c",
                 valued: "WX",
                 modules: "m",
@@ -102,7 +109,7 @@ impl Language {
                 long_valued: &["check-hash-based-pycs"],
                 ..none
             },
-            Self::JavaScript => Shape {
+            Self::JavaScript => OptionForms {
                 code: "ep",
                 valued: "rC",
                 flags: "civhAN",
@@ -118,7 +125,7 @@ impl Language {
                 ],
                 ..none
             },
-            Self::Perl => Shape {
+            Self::Perl => OptionForms {
                 code: "eE",
                 attached: "il0FCDxdVt",
                 modules: "Mm",
@@ -126,18 +133,23 @@ impl Language {
                 flags: "acnpsSTuUvwWXtfhg",
                 ..none
             },
-            Self::Ruby => {
-                Shape { code: "e", attached: "i0FKTWx", modules: "r", valued: "ICE", flags: "acnpsSvwyhlU", ..none }
-            }
-            Self::Php => Shape {
+            Self::Ruby => OptionForms {
+                code: "e",
+                attached: "i0FKTWx",
+                modules: "r",
+                valued: "ICE",
+                flags: "acnpsSvwyhlU",
+                ..none
+            },
+            Self::Php => OptionForms {
                 code: "rBRE",
                 valued: "cdFgtSz",
                 flags: "ahilmnqsvwHC",
                 long_code: &["run", "process-code", "process-begin", "process-end"],
                 ..none
             },
-            Self::Lua => Shape { code: "e", valued: "l", flags: "ivWE", ..none },
-            Self::R => Shape { code: "e", valued: "fgd", flags: "hq", ..none },
+            Self::Lua => OptionForms { code: "e", valued: "l", flags: "ivWE", ..none },
+            Self::R => OptionForms { code: "e", valued: "fgd", flags: "hq", ..none },
             _ => return None,
         })
     }

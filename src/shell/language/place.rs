@@ -32,7 +32,7 @@ impl Found {
 }
 
 /// The options of an interpreter.
-pub(super) struct Shape {
+pub(super) struct OptionForms {
     /// Letters whose value is a program.
     pub(super) code: &'static str,
     /// Letters with a value: the rest of their word, or the next one.
@@ -50,7 +50,7 @@ pub(super) struct Shape {
 }
 
 /// Where options are those of `getopt`: their letters may stand together.
-pub(super) fn by_shape(language: Language, arguments: &[Word], shape: &Shape) -> Found {
+pub(super) fn by_shape(language: Language, arguments: &[Word], shape: &OptionForms) -> Found {
     let mut found = Found::default();
     let mut at = 0;
     if language == Language::JavaScript && arguments.first().is_some_and(|word| word.shown() == "eval") {
@@ -83,7 +83,7 @@ pub(super) fn by_shape(language: Language, arguments: &[Word], shape: &Shape) ->
     found
 }
 
-fn long_option(found: &mut Found, arguments: &[Word], at: usize, long: &str, shape: &Shape) -> usize {
+fn long_option(found: &mut Found, arguments: &[Word], at: usize, long: &str, shape: &OptionForms) -> usize {
     let (name, value) = long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));
     let next = arguments.get(at).cloned().unwrap_or_else(Word::unknown);
     let is_code = shape.long_code.contains(&name);
@@ -98,7 +98,7 @@ fn long_option(found: &mut Found, arguments: &[Word], at: usize, long: &str, sha
 }
 
 /// One word of letters; gives where the next stands.
-fn letters(found: &mut Found, arguments: &[Word], mut at: usize, shape: &Shape) -> usize {
+fn letters(found: &mut Found, arguments: &[Word], mut at: usize, shape: &OptionForms) -> usize {
     let Some(word) = at.checked_sub(1).and_then(|at| arguments.get(at)) else { return at };
     let shown: Vec<char> = word.shown().chars().collect();
     let mut index = 1;

@@ -16,7 +16,7 @@ use crate::decide::message::Input;
 use crate::model::ProcessIdentity;
 use crate::process::{self, Role};
 
-use crate::supervise::process_scan::Seen;
+use crate::supervise::process_scan::ProcessScan;
 use crate::supervise::run::Run;
 
 /// How often: from its start a Codex needs 150 ms and more to its first request (0.171, a warm machine).
@@ -54,7 +54,7 @@ impl Glances {
     }
 
     /// The Codexes of the tree, and their launchers, that hand the work away; each is told of once.
-    pub(super) fn handing_away(&mut self, seen: &Seen) -> Vec<Input> {
+    pub(super) fn handing_away(&mut self, seen: &ProcessScan) -> Vec<Input> {
         let mut inputs = Vec::new();
         for (process, agent) in &seen.owned {
             if process.is_dead() || !matches!(process.role(), Role::Codex | Role::Launcher) {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::codex::{Invocation, Kind, Session, Start, Ungovernable, keeps_threads_in_memory};
+use crate::codex::{EarlierSession, Invocation, Kind, Start, Ungovernable, keeps_threads_in_memory};
 use crate::decide::message::{Input, Works};
 use crate::model::{AgentName, ThreadId};
 use crate::process::{self, Process};
@@ -81,7 +81,7 @@ fn begins(agent: &AgentName, codex: &Process, argv: &[OsString], invocation: Opt
         None => std::fs::read_link(&folder).map_or(folder, |folder| process::path_seen_by(pid, &folder)),
     };
     let thread = match invocation.map(Invocation::kind) {
-        Some(Kind::Exec(Start::Resume(Session::Named(id)))) => Some(ThreadId::new(id)),
+        Some(Kind::Exec(Start::Resume(EarlierSession::Named(id)))) => Some(ThreadId::new(id)),
         _ => None,
     };
     let model = begins_with(argv, home.as_deref(), Some(&folder));

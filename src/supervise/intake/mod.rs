@@ -31,7 +31,7 @@ use crate::tail::watch::WatchError;
 
 use super::context::Context;
 use super::journal::Journal;
-use super::process_scan::Seen;
+use super::process_scan::ProcessScan;
 
 use callers::Callers;
 use command_lines::Glances;
@@ -146,7 +146,7 @@ impl Intake {
     }
 
     /// Looks at the tools that were started since the last look; each thread that nothing tells of is told of once.
-    fn strangers(&mut self, seen: &Seen, context: &mut Context<'_>) -> Vec<Input> {
+    fn strangers(&mut self, seen: &ProcessScan, context: &mut Context<'_>) -> Vec<Input> {
         let mut tools = self.strangers.tools(seen);
         tools.retain(|tool| !self.knows(&tool.thread));
         if tools.is_empty() {

@@ -14,7 +14,7 @@ use crate::decide::message::Input;
 use crate::model::{AgentName, Progress, ThreadId};
 use crate::policy::rule::{Alert, Policy};
 use crate::rollout::{Deed, DeedKind};
-use crate::usage::work::{Look, Work};
+use crate::usage::work::{Work, WorkTreeState};
 
 use crate::supervise::work_tree::{COARSE, Since, leave_out, look};
 
@@ -49,7 +49,7 @@ pub(in crate::supervise) struct Looked {
     agent: AgentName,
     /// By uptime: what it shows is no older.
     began: Duration,
-    found: io::Result<Look>,
+    found: io::Result<WorkTreeState>,
     /// It left out what was changed since the agent was there, so that another look has to tell of that.
     left_out: bool,
 }

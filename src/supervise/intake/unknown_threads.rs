@@ -9,7 +9,7 @@ use crate::decide::message::Input;
 use crate::model::{AgentName, ProcessIdentity, ThreadId};
 use crate::process;
 
-use crate::supervise::process_scan::Seen;
+use crate::supervise::process_scan::ProcessScan;
 
 /// The variable by which Codex tells its tools whose they are.
 const THREAD: &str = "CODEX_THREAD_ID";
@@ -31,7 +31,7 @@ pub(super) struct FoundTool {
 
 impl Strangers {
     /// The tools that were started since the last look, with the threads whose they are.
-    pub(super) fn tools(&mut self, seen: &Seen) -> Vec<FoundTool> {
+    pub(super) fn tools(&mut self, seen: &ProcessScan) -> Vec<FoundTool> {
         let tree = || seen.owned.iter().map(|(process, _)| process);
         let codexes: BTreeMap<i32, ProcessIdentity> =
             seen.codexes.iter().map(|codex| (codex.identity.pid, codex.identity)).collect();

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::AgentName;
 use crate::model::event::{AgentResult, EventKind, GOVERNOR};
-use crate::process::{self, How, Launch, Order, Output, Report, Session, Status, Stdin};
+use crate::process::{self, How, Launch, Order, Output, Report, Status, Stdin, TerminalSession};
 
 use crate::supervise::context::Context;
 use crate::supervise::journal::Journal;
@@ -52,7 +52,7 @@ impl Advising {
         let schema = folder.join("schema.json");
         let argv = consult::command(
             &self.adviser.launcher,
-            &consult::Question {
+            &consult::Consultation {
                 model: &consult.model,
                 effort: consult.effort.as_deref(),
                 schema: &schema,
@@ -72,7 +72,7 @@ impl Advising {
             cwd: Some(self.adviser.work.clone()),
             stdin: Stdin::Null,
             output: Output::Files { out: folder.join("out"), err: folder.join("err") },
-            session: Session::Own,
+            session: TerminalSession::Own,
             full_screen: false,
         };
         // An answer that is there is to another question. Without its schema Codex ends, which is told then.

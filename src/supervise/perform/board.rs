@@ -6,7 +6,7 @@ use crate::clock;
 use crate::model::Live;
 use crate::process;
 use crate::report::bars;
-use crate::ui::Look;
+use crate::ui::Layout;
 
 use crate::supervise::journal::Journal;
 
@@ -62,9 +62,9 @@ impl Board {
     /// Draws how the fleet stands.
     pub(in crate::supervise) fn draw(&mut self, live: &Live, journal: &mut Journal) {
         let lines = process::window_lines().unwrap_or(UNKNOWN_LINES).saturating_sub(ABOVE);
-        let look = Look::stderr();
+        let look = Layout::stderr();
         // The last column of a terminal is left free: not every one waits there before it breaks the line.
-        let look = Look { width: look.width.saturating_sub(1), ..look };
+        let look = Layout { width: look.width.saturating_sub(1), ..look };
         journal.notices().draw(look.rows(&bars::table(live, lines)));
         self.drawn(clock::monotonic(), spends(live));
     }

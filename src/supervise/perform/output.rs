@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::model::AgentName;
 use crate::process;
 use crate::report::text::printable;
-use crate::ui::Look;
+use crate::ui::Layout;
 
 use crate::supervise::journal::Journal;
 use crate::supervise::run::Run;
@@ -107,13 +107,13 @@ impl Said {
 /// How lines begin: the name, padded so that all lines of all agents begin at one place, in the agent's own colour.
 struct Prefixes {
     names: Vec<AgentName>,
-    out: Look,
-    err: Look,
+    out: Layout,
+    err: Layout,
 }
 
 impl Prefixes {
     fn of(names: &[AgentName]) -> Self {
-        Self { names: names.to_vec(), out: Look::stdout(), err: Look::stderr() }
+        Self { names: names.to_vec(), out: Layout::stdout(), err: Layout::stderr() }
     }
 
     fn of_agent(&self, agent: &AgentName, stream: Stream) -> String {
@@ -192,7 +192,7 @@ mod tests {
         echo.add(&"a".into(), path("a.out"), path("a.err"));
         echo.add(&"longer".into(), path("b.out"), path("b.err"));
         let prefixes =
-            Prefixes { names: vec!["a".into(), "longer".into()], out: Look::plain(80), err: Look::plain(80) };
+            Prefixes { names: vec!["a".into(), "longer".into()], out: Layout::plain(80), err: Layout::plain(80) };
         let shown = |echo: &mut Output| echo.news(&prefixes).into_iter().map(|said| said.text).collect::<String>();
         std::fs::write(path("a.out"), "one\nhal").unwrap();
         std::fs::write(path("b.err"), "oops \u{1b}[2J\n").unwrap();

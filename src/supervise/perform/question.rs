@@ -37,7 +37,7 @@ pub(super) fn open_prompt(question: Question, asking: &mut Asking, core: &mut Co
     let may = answers::may_answer(core.governor(), &question);
     let seen = !alive
         && may_answer
-        && asking.put(ui::answer::Question {
+        && asking.put(ui::answer::PromptQuestion {
             approval,
             agent: question.agent,
             standing: question.text,

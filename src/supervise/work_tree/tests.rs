@@ -23,7 +23,7 @@ fn repository() -> tempfile::TempDir {
     temp
 }
 
-fn files(look: &Look) -> Vec<&str> {
+fn files(look: &WorkTreeState) -> Vec<&str> {
     look.dirty.keys().map(String::as_str).collect()
 }
 

@@ -7,7 +7,7 @@ use crate::model::trial::Trial;
 use crate::report::page::Block;
 use crate::report::tests::sample;
 use crate::report::{Page, StatusReport, bars, json, markdown, spend};
-use crate::ui::Look;
+use crate::ui::Layout;
 
 /// The page at both widths; nothing but a command to copy, or a single long word, may be wider.
 fn drawn(page: &Page) -> String {
@@ -15,7 +15,7 @@ fn drawn(page: &Page) -> String {
 }
 
 fn drawn_at(page: &Page, width: usize) -> String {
-    let text = Look::plain(width).render(page);
+    let text = Layout::plain(width).render(page);
     let commands = |line: &str| page.blocks.iter().any(|block| matches!(block, Block::Command(c) if line.contains(c)));
     let one_word = |line: &str| !line.trim().contains(' ') && !line.contains('─');
     for line in text.lines().filter(|line| !commands(line) && !one_word(line)) {
@@ -211,7 +211,7 @@ fn where_nothing_runs_the_status_says_so() {
 #[test]
 fn a_fleet_while_it_runs() {
     let live = sample::live();
-    let at = |width: usize, most: usize| Look::plain(width).rows(&bars::table(&live, most)).join("\n");
+    let at = |width: usize, most: usize| Layout::plain(width).rows(&bars::table(&live, most)).join("\n");
     let drawn = [(119, 40), (99, 40), (79, 40), (59, 40), (39, 40), (79, 5)].map(|(width, most)| at(width, most));
     for (lines, width) in drawn.iter().zip([119, 99, 79, 59, 39, 79]) {
         assert!(lines.lines().all(|line| line.width() <= width), "{lines}");
@@ -224,7 +224,7 @@ fn a_fleet_without_a_budget_has_no_bars_to_draw() {
     let mut live = sample::live();
     (live.limits, live.pools) = (Vec::new(), Vec::new());
     live.agents.iter_mut().for_each(|agent| agent.limit = None);
-    insta::assert_snapshot!(Look::plain(79).rows(&bars::table(&live, 40)).join("\n"));
+    insta::assert_snapshot!(Layout::plain(79).rows(&bars::table(&live, 40)).join("\n"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::report::Page;
 use crate::report::page::{Block, Column, Table};
-use crate::ui::Look;
+use crate::ui::Layout;
 
 /// No line of the page's tables is wider than the screen, at 60, 80 and 100 columns, and every key stands there whole.
 #[track_caller]
@@ -17,7 +17,7 @@ pub(crate) fn tables_are_readable(page: &Page) {
 
 #[track_caller]
 fn is_readable(table: &Table, width: usize) {
-    let text = Look::plain(width).render(&Page { blocks: vec![Block::Table(table.clone())] });
+    let text = Layout::plain(width).render(&Page { blocks: vec![Block::Table(table.clone())] });
     for line in text.lines() {
         assert!(line.width() <= width, "{} columns of {width}: {line}\n{text}", line.width());
     }

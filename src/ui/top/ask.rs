@@ -49,7 +49,7 @@ pub enum Ask {
         /// Which.
         approval: ApprovalId,
         /// What.
-        wanted: Wanted,
+        wanted: TypedAnswer,
         /// Why.
         reason: Option<String>,
     },
@@ -57,7 +57,7 @@ pub enum Ask {
 
 /// An answer, as `govern approve` and `deny` have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum TypedAnswer {
     /// `approve`.
     Approve,
     /// `approve --extend AMOUNT`.
@@ -72,7 +72,7 @@ pub enum Wanted {
     Kill,
 }
 
-impl Wanted {
+impl TypedAnswer {
     /// In words, before it is done.
     pub(super) fn words(&self, id: ApprovalId) -> String {
         match self {

@@ -14,7 +14,7 @@ use crate::report::overview::AgentRow;
 use crate::report::page::{Cell, Column, Item, Page, Table, Tone};
 use crate::report::status::{left_cell, rate_cell, spent_cell, tone, without_silent};
 use crate::report::text::{between, clock, count, duration};
-use crate::ui::Look;
+use crate::ui::Layout;
 use crate::ui::layout::broken;
 
 /// So many lines of what needs somebody stand below the agents, on a screen that has room for them.
@@ -43,7 +43,7 @@ const HELP: &[(&str, &str)] = &[
 ];
 
 /// One frame of plain text, as long as what it shows.
-pub fn once(top: &mut Top, look: Look) -> String {
+pub fn once(top: &mut Top, look: Layout) -> String {
     let mut shown = head(top, look.width, look.colour);
     shown.extend(agents(top, look.width, look.colour, false));
     shown.extend(notes(top, look.width, look.colour));

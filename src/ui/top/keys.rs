@@ -1,6 +1,6 @@
 //! What keys do: they move through what is shown, or ask for something that others carry out.
 
-use super::ask::{Ask, Key, Wanted};
+use super::ask::{Ask, Key, TypedAnswer};
 use super::state::{Mode, Top, Typing, View, What};
 use crate::model::{Brake, Subject};
 
@@ -78,15 +78,15 @@ impl Top {
     fn pressed_at_question(&mut self, key: Key) {
         let Some((id, about)) = self.selected_question() else { return };
         let wanted = match (key, about) {
-            (Key::Char('y') | Key::Enter, _) => Wanted::Approve,
+            (Key::Char('y') | Key::Enter, _) => TypedAnswer::Approve,
             (Key::Char('e'), Subject::Limit | Subject::Step | Subject::Ahead) => {
                 self.mode = Mode::Types(Typing::amount(id));
                 return;
             }
-            (Key::Char('r'), Subject::Limit | Subject::Step) => Wanted::Route,
-            (Key::Char('u'), Subject::Call) => Wanted::Run,
-            (Key::Char('n'), _) => Wanted::Deny,
-            (Key::Char('x'), _) => Wanted::Kill,
+            (Key::Char('r'), Subject::Limit | Subject::Step) => TypedAnswer::Route,
+            (Key::Char('u'), Subject::Call) => TypedAnswer::Run,
+            (Key::Char('n'), _) => TypedAnswer::Deny,
+            (Key::Char('x'), _) => TypedAnswer::Kill,
             _ => return,
         };
         self.mode = Mode::Types(Typing::reason(id, wanted));
@@ -134,7 +134,7 @@ impl Top {
                 None
             }
             What::Amount(id) => {
-                self.mode = Mode::Types(Typing::reason(id, Wanted::Extend(text)));
+                self.mode = Mode::Types(Typing::reason(id, TypedAnswer::Extend(text)));
                 None
             }
             What::Reason(approval, wanted) => {

@@ -10,7 +10,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use ask::{Ask, Key, Wanted};
+pub use ask::{Ask, Key, TypedAnswer};
 pub use draw::once;
-pub use screen::{Heard, Screen};
+pub use screen::{Screen, TerminalInput};
 pub use state::Top;

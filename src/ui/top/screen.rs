@@ -16,7 +16,7 @@ use super::state::Top;
 
 /// What comes from a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum TerminalInput {
     /// A key.
     Key(Key),
     /// It has another size.
@@ -74,14 +74,14 @@ impl Screen {
     }
 
     /// Keys and sizes, as they come; ends when the terminal goes away.
-    pub fn listen(&self) -> UnboundedReceiver<Heard> {
+    pub fn listen(&self) -> UnboundedReceiver<TerminalInput> {
         let (say, heard) = unbounded_channel();
         // It is never joined: a read from a terminal cannot be taken back, and ends with the process.
         let _listener = std::thread::spawn(move || {
             while let Ok(event) = event::read() {
                 let heard = match event {
-                    Event::Key(key) => named(key).map(Heard::Key),
-                    Event::Resize(..) => Some(Heard::Resized),
+                    Event::Key(key) => named(key).map(TerminalInput::Key),
+                    Event::Resize(..) => Some(TerminalInput::Resized),
                     Event::FocusGained | Event::FocusLost | Event::Mouse(_) | Event::Paste(_) => None,
                 };
                 if heard.is_some_and(|heard| say.send(heard).is_err()) {

@@ -1,6 +1,6 @@
 //! What is on the screen: the account as it was seen last, where somebody is in it, what they type.
 
-use super::ask::{Ask, Wanted};
+use super::ask::{Ask, TypedAnswer};
 use crate::model::{ApprovalId, RunId, Subject, Timestamp};
 use crate::report::Overview;
 use crate::report::overview::agent::{AgentKey, AgentLook};
@@ -63,7 +63,7 @@ pub(super) enum What {
     /// By how much a limit is extended.
     Amount(ApprovalId),
     /// Why it is answered so.
-    Reason(ApprovalId, Wanted),
+    Reason(ApprovalId, TypedAnswer),
 }
 
 impl Typing {
@@ -78,7 +78,7 @@ impl Typing {
         Self { what: What::Amount(id), text: String::new() }
     }
 
-    pub(super) fn reason(id: ApprovalId, wanted: Wanted) -> Self {
+    pub(super) fn reason(id: ApprovalId, wanted: TypedAnswer) -> Self {
         Self { what: What::Reason(id, wanted), text: String::new() }
     }
 

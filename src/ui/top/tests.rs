@@ -4,11 +4,11 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::{Color, Modifier};
 
-use super::{Ask, Key, Top, Wanted, once};
+use super::{Ask, Key, Top, TypedAnswer, once};
 use crate::model::{ApprovalId, Brake};
 use crate::report::page::Tone;
 use crate::report::tests::sample;
-use crate::ui::Look;
+use crate::ui::Layout;
 
 fn shown(top: &mut Top, (columns, lines): (u16, u16)) -> String {
     let mut terminal = Terminal::new(TestBackend::new(columns, lines)).unwrap();
@@ -58,7 +58,7 @@ fn a_closer_look_questions_and_budgets() {
 
 #[test]
 fn one_frame_is_plain_text_and_has_every_agent() {
-    let text = once(&mut top(), Look::plain(80));
+    let text = once(&mut top(), Layout::plain(80));
     insta::assert_snapshot!(text);
     assert!(!text.contains('\u{1b}'));
 }
@@ -94,12 +94,14 @@ fn a_question_is_answered_as_on_the_command_line_and_never_by_one_key() {
     typed(&mut top, "the release");
     let answer = Ask::Answer {
         approval: ApprovalId(7),
-        wanted: Wanted::Extend("2usd".into()),
+        wanted: TypedAnswer::Extend("2usd".into()),
         reason: Some("the release".into()),
     };
     assert_eq!(top.press(Key::Enter), Some(answer));
     let plain = |wanted| Some(Ask::Answer { approval: ApprovalId(7), wanted, reason: None });
-    for (key, wanted) in [('y', Wanted::Approve), ('r', Wanted::Route), ('n', Wanted::Deny), ('x', Wanted::Kill)] {
+    for (key, wanted) in
+        [('y', TypedAnswer::Approve), ('r', TypedAnswer::Route), ('n', TypedAnswer::Deny), ('x', TypedAnswer::Kill)]
+    {
         assert_eq!(press(&mut top, &[Key::Char(key), Key::Enter]), plain(wanted));
     }
     assert_eq!(top.press(Key::Char('u')), None, "a limit is not allowed for a run");
@@ -131,7 +133,7 @@ fn names_cannot_drive_the_terminal_and_a_cut_screen_is_no_fault() {
             assert!(!screen.contains(drives), "{key:?} {size:?}: {screen:?}");
         }
     }
-    assert!(!once(&mut top, Look::plain(80)).contains(['\u{1b}', '\u{9b}']));
+    assert!(!once(&mut top, Layout::plain(80)).contains(['\u{1b}', '\u{9b}']));
 }
 
 #[test]

@@ -19,7 +19,8 @@ pub use self::name::Resolved;
 pub use self::quote::{Doubt, Quote, RateUsed};
 pub use self::rates::{Factor, Rates};
 pub use self::table::{
-    Confidence, LongContext, Model, Own, Part, Price, PriceOverride, PriceTable, RateRow, StandIn, TierPrice, TierRow,
+    Confidence, LongContext, Model, Own, Price, PriceOverride, PriceSource, PriceTable, RateRow, StandIn, TierPrice,
+    TierRow,
 };
 
 impl PriceTable {

@@ -1,6 +1,6 @@
 //! A user's own price over the listed one: what it leaves out, and what holds then.
 
-use super::table::{Model, Own, Part, PriceOverride, TierPrice, TierRow};
+use super::table::{Model, Own, PriceOverride, PriceSource, TierPrice, TierRow};
 
 /// The model as the user prices it; `listed` is the same model, or the one that an alias means, in the table.
 pub(super) fn model(own: &PriceOverride, listed: Option<&Model>) -> Model {
@@ -24,23 +24,23 @@ pub(super) fn model(own: &PriceOverride, listed: Option<&Model>) -> Model {
     }
 }
 
-fn long_context(said: Option<bool>, listed: Option<&Model>) -> (bool, Part) {
+fn long_context(said: Option<bool>, listed: Option<&Model>) -> (bool, PriceSource) {
     match (said, listed) {
-        (Some(said), _) => (said, Part::Said),
-        (None, Some(listed)) => (listed.long_context, Part::Inherited),
-        (None, None) => (false, Part::Unsaid),
+        (Some(said), _) => (said, PriceSource::Said),
+        (None, Some(listed)) => (listed.long_context, PriceSource::Inherited),
+        (None, None) => (false, PriceSource::Unsaid),
     }
 }
 
 /// Only multipliers are inherited: a tier's own listed rates belong to the listed price.
-fn tier(said: Option<&[TierRow]>, listed: Option<&[TierRow]>) -> (Vec<TierRow>, Part) {
+fn tier(said: Option<&[TierRow]>, listed: Option<&[TierRow]>) -> (Vec<TierRow>, PriceSource) {
     if let Some(said) = said {
-        return (said.to_vec(), Part::Said);
+        return (said.to_vec(), PriceSource::Said);
     }
     let are_multipliers =
         |rows: &&[TierRow]| !rows.is_empty() && rows.iter().all(|row| matches!(row.price, TierPrice::Times(_)));
     match listed.filter(are_multipliers) {
-        Some(rows) => (rows.to_vec(), Part::Inherited),
-        None => (Vec::new(), Part::Unsaid),
+        Some(rows) => (rows.to_vec(), PriceSource::Inherited),
+        None => (Vec::new(), PriceSource::Unsaid),
     }
 }

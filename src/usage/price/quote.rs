@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use super::name::Resolved;
 use super::rates::{Factor, Product, Rates};
-use super::table::{Confidence, Model, Part, Price, PriceTable, RateRow, TierPrice, TierRow, row_at};
+use super::table::{Confidence, Model, Price, PriceSource, PriceTable, RateRow, TierPrice, TierRow, row_at};
 use crate::model::{Cost, ModelId, ServiceTier, Timestamp, Tokens};
 
 /// A cost and how it came about.
@@ -187,7 +187,8 @@ impl PriceTable {
         let output = Product::of([times, long_output, found.region]);
         let rate = RateUsed { model, since: row.since, rates: rates.times(input, output), long_context: long };
         let guess = (row.confidence == Confidence::Low).then_some(Doubt::LowConfidence);
-        let unsaid = tokens.input > self.long.above && model.own.is_some_and(|own| own.long_context == Part::Unsaid);
+        let unsaid =
+            tokens.input > self.long.above && model.own.is_some_and(|own| own.long_context == PriceSource::Unsaid);
         let guess = guess.or(unsaid.then_some(Doubt::LongUnsaid));
         Quote { cost: Cost::Priced(rates.cost(tokens, input, output)), rate: Some(rate), doubt: None }
             .doubted(tier_doubt.or(guess))

@@ -84,18 +84,18 @@ pub enum Price {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Own {
     /// What long requests cost more.
-    pub long_context: Part,
+    pub long_context: PriceSource,
     /// What fast requests cost.
-    pub fast: Part,
+    pub fast: PriceSource,
     /// What flex requests cost.
-    pub flex: Part,
+    pub flex: PriceSource,
     /// What ultrafast requests cost.
-    pub ultrafast: Part,
+    pub ultrafast: PriceSource,
 }
 
 /// Where a part of a user's own price comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum PriceSource {
     /// The policy says it.
     Said,
     /// The policy leaves it out; the listed multiplier holds.
@@ -107,11 +107,11 @@ pub enum Part {
 impl Own {
     /// What holds by the list, as tables call it.
     pub fn inherited(&self) -> impl Iterator<Item = &'static str> {
-        self.parts().into_iter().filter(|(_, part)| *part == Part::Inherited).map(|(name, _)| name)
+        self.parts().into_iter().filter(|(_, part)| *part == PriceSource::Inherited).map(|(name, _)| name)
     }
 
     /// All of them, as tables call them.
-    pub fn parts(&self) -> [(&'static str, Part); 4] {
+    pub fn parts(&self) -> [(&'static str, PriceSource); 4] {
         [("long requests", self.long_context), ("fast", self.fast), ("flex", self.flex), ("ultrafast", self.ultrafast)]
     }
 }

@@ -22,9 +22,9 @@ fn streak(streak: Option<&Streak>) -> Option<(&str, u32)> {
     streak.map(|streak| (streak.command.as_str(), streak.times))
 }
 
-fn look(head: &str, commits: u32, dirty: &[(&str, u64)]) -> Look {
+fn look(head: &str, commits: u32, dirty: &[(&str, u64)]) -> WorkTreeState {
     let dirty = dirty.iter().map(|(file, mark)| ((*file).to_owned(), *mark)).collect();
-    Look { root: "/w".to_owned(), head: Some(head.to_owned()), commits, committed: Vec::new(), dirty }
+    WorkTreeState { root: "/w".to_owned(), head: Some(head.to_owned()), commits, committed: Vec::new(), dirty }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::decide::context::Fixed;
 use crate::decide::evaluate::alerts::Alerts;
 use crate::model::Verb;
-use crate::policy::rule::{Act, Budget, GateVerb, Step};
+use crate::policy::rule::{AlertAction, Budget, GateVerb, Step};
 
 /// What is said at the start where questions are not put; `None`: all of them are, or there are none.
 pub(in crate::decide) fn not_put(fixed: &Fixed, budgets: &[Arc<Budget>], alerts: &Alerts) -> Option<String> {
@@ -17,8 +17,8 @@ pub(in crate::decide) fn not_put(fixed: &Fixed, budgets: &[Arc<Budget>], alerts:
     };
     let budgets = budgets.iter().filter(|budget| !budget.observe).flat_map(|budget| budget.all_steps());
     let alerts = alerts.iter().filter(|alert| !alert.observe).filter_map(|alert| match &alert.act {
-        Act::Step(step) => Some(step),
-        Act::Hold => None,
+        AlertAction::Step(step) => Some(step),
+        AlertAction::Hold => None,
     });
     let by_step = budgets.chain(alerts).any(asks);
     let by_gate = policy.gates.iter().any(|gate| !gate.observe && matches!(gate.verb, GateVerb::Ask { .. }));

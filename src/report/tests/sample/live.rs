@@ -1,6 +1,6 @@
 //! A fleet that the tests show while it runs.
 
-use crate::model::{ApprovalId, Live, LiveAgent, LiveLimit, LivePool, Money, Standing, Unit};
+use crate::model::{AgentState, ApprovalId, Live, LiveAgent, LiveLimit, LivePool, Money, Unit};
 use crate::report::tests::sample::at;
 
 fn cents(cents: i64) -> i64 {
@@ -23,7 +23,7 @@ fn limit(allotment: bool, (spent, reserved, limit): (i64, i64, i64), per_minute:
     }
 }
 
-fn agent(name: &str, state: Standing, spent: i64, allotted: Option<i64>, per_minute: i64) -> LiveAgent {
+fn agent(name: &str, state: AgentState, spent: i64, allotted: Option<i64>, per_minute: i64) -> LiveAgent {
     LiveAgent {
         agent: name.into(),
         state,
@@ -44,11 +44,11 @@ fn agent(name: &str, state: Standing, spent: i64, allotted: Option<i64>, per_min
 /// Five agents under $10: one of each kind of state.
 pub(crate) fn live() -> Live {
     let mut agents = vec![
-        agent("plan", Standing::Done, 62, Some(62), 0),
-        agent("implement", Standing::Working, 331, Some(400), 31),
-        agent("test", Standing::Throttled, 40, Some(150), 20),
-        agent("review-of-everything", Standing::Waiting, 0, None, 0),
-        agent("document", Standing::Held, 74, Some(75), 0),
+        agent("plan", AgentState::Done, 62, Some(62), 0),
+        agent("implement", AgentState::Working, 331, Some(400), 31),
+        agent("test", AgentState::Throttled, 40, Some(150), 20),
+        agent("review-of-everything", AgentState::Waiting, 0, None, 0),
+        agent("document", AgentState::Held, 74, Some(75), 0),
     ];
     if let [plan, implement, test, review, document] = agents.as_mut_slice() {
         plan.model = Some("gpt-6-astra".into());

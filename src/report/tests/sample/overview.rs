@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 
 use super::{approvals, at, budgets, response, standing, status};
 use crate::model::event::{Decision, EventKind};
-use crate::model::{ApprovalState, Event, Money, Slice, Standing, Timestamp, Unit, Verb};
+use crate::model::{AgentState, ApprovalState, Event, Money, Slice, Timestamp, Unit, Verb};
 use crate::report::action::Action;
 use crate::report::forecast::{Forecast, Outlook};
 use crate::report::group_by::Pieces;
@@ -32,7 +32,7 @@ pub(crate) fn overview() -> Overview {
     for run in runs.iter_mut().skip(1) {
         run.info.attribution.team = Some("web".into());
         for agent in &mut run.live.agents {
-            (agent.state, agent.since) = (Standing::Working, now - chrono::TimeDelta::seconds(12));
+            (agent.state, agent.since) = (AgentState::Working, now - chrono::TimeDelta::seconds(12));
             (agent.cost_usd, agent.model) = (Money::from_nanos(4_200_000_000), Some("gpt-6.1-sol".into()));
             agent.cost_usd_per_minute = Some(Money::from_nanos(620_000_000));
         }

@@ -17,7 +17,7 @@ use crate::decide::message::HookId;
 use crate::error::Error;
 use crate::model::{AgentName, Billing, ModelId, RunId, ServiceTier, ThreadId};
 use crate::process;
-use crate::proxy::messages::{Ask, News, Refused, Verdict};
+use crate::proxy::messages::{Ask, GatewayMessage, Refused, Verdict};
 use crate::proxy::{self, Setup};
 
 use crate::supervise::run_plan::GatewayPlan;
@@ -111,7 +111,7 @@ pub(in crate::supervise) fn opened(
 }
 
 /// What the gateway tells next; never, where there is none.
-pub(in crate::supervise) async fn next_news(gateway: &mut Option<Gateway>) -> Option<News> {
+pub(in crate::supervise) async fn next_news(gateway: &mut Option<Gateway>) -> Option<GatewayMessage> {
     match gateway {
         Some(gateway) => gateway.gateway.next().await,
         None => std::future::pending().await,
@@ -225,7 +225,7 @@ impl Gateway {
     }
 
     /// Ends the gateway; gives all that it tells.
-    pub(in crate::supervise) async fn close(mut self) -> (Vec<News>, Self) {
+    pub(in crate::supervise) async fn close(mut self) -> (Vec<GatewayMessage>, Self) {
         self.gateway.close();
         let mut last = Vec::new();
         while let Some(news) = self.gateway.next().await {

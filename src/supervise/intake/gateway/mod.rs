@@ -14,7 +14,7 @@ use crate::model::event::EventKind;
 use crate::model::{AgentName, Basis, Guess, ModelId, Response, ResponseKey, Source, recorded_at};
 use crate::policy::cost::{cost, has_no_price};
 use crate::process::{self, Order};
-use crate::proxy::messages::{Ask, News, Over, Refused, Verdict};
+use crate::proxy::messages::{Ask, GatewayMessage, Refused, RequestEnd, Verdict};
 use crate::supervise::context::Context;
 use crate::supervise::run::Run;
 
@@ -30,13 +30,13 @@ impl Gateway {
     /// The gateway asks or tells something. `None`: nothing comes of it.
     pub(in crate::supervise) fn take(
         &mut self,
-        news: News,
+        news: GatewayMessage,
         intake: &mut Intake,
         context: &mut Context<'_>,
     ) -> Option<Vec<Input>> {
         match news {
-            News::Asks(ask) => self.asked(*ask, intake, context),
-            News::Says(what) => {
+            GatewayMessage::Asks(ask) => self.asked(*ask, intake, context),
+            GatewayMessage::Says(what) => {
                 context.journal.mark(what);
                 Some(Vec::new())
             }
@@ -94,24 +94,24 @@ impl Gateway {
     /// What the end of a request comes to.
     pub(in crate::supervise) fn told(
         &mut self,
-        news: News,
+        news: GatewayMessage,
         intake: &mut Intake,
         context: &mut Context<'_>,
     ) -> Vec<Input> {
         match news {
-            News::Over { number, how } => match self.is_over(number) {
+            GatewayMessage::Over { number, how } => match self.is_over(number) {
                 Some(passenger) => over(number, passenger, how, intake, context),
                 None => Vec::new(),
             },
-            News::Leaves(number) => {
+            GatewayMessage::Leaves(number) => {
                 let left = self.is_over(number);
                 left.map(|_| Input::HookGone { hook: call_of(number), why: Gone::Withdrawn }).into_iter().collect()
             }
-            News::Says(what) => {
+            GatewayMessage::Says(what) => {
                 context.journal.note(EventKind::Marked { what });
                 Vec::new()
             }
-            News::Asks(ask) => {
+            GatewayMessage::Asks(ask) => {
                 refuse_at_once(*ask, "govern: the run is over: nothing more is sent".to_owned(), None);
                 Vec::new()
             }
@@ -171,7 +171,7 @@ fn refuse_at_once(ask: Ask, message: String, rule: Option<String>) {
 }
 
 /// What the end of a request that was sent comes to.
-fn over(number: u64, passenger: Passenger, how: Over, intake: &mut Intake, context: &Context<'_>) -> Vec<Input> {
+fn over(number: u64, passenger: Passenger, how: RequestEnd, intake: &mut Intake, context: &Context<'_>) -> Vec<Input> {
     let (agent, thread) = (passenger.agent.clone(), passenger.lane.clone());
     let rests = |by_answer| Input::Phase {
         agent: agent.clone(),
@@ -184,8 +184,8 @@ fn over(number: u64, passenger: Passenger, how: Over, intake: &mut Intake, conte
     let ends = |state| matches!(state, State::Ending(_) | State::Gone);
     let is_gone = context.governor.agent(&agent).is_none_or(|known| ends(known.state));
     match how {
-        Over::Answered { estimated: true, .. } if is_gone => Vec::new(),
-        Over::Answered { id, model, tier, tokens, estimated } => {
+        RequestEnd::Answered { estimated: true, .. } if is_gone => Vec::new(),
+        RequestEnd::Answered { id, model, tier, tokens, estimated } => {
             let model = answered_by(model, passenger.model, context.run);
             let passenger = Passenger { model, tier: tier.or(passenger.tier), ..passenger };
             let by_number = || ResponseKey::new(format!("gateway-{number}"));
@@ -219,7 +219,7 @@ fn over(number: u64, passenger: Passenger, how: Over, intake: &mut Intake, conte
             };
             vec![rests(true), Input::Responded(Box::new(response))]
         }
-        Over::Failed => {
+        RequestEnd::Failed => {
             let failed = Input::Failed { agent: agent.clone(), thread: thread.clone(), cut_off: false };
             vec![failed, rests(false)]
         }

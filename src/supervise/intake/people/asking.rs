@@ -11,8 +11,8 @@ use crate::clock;
 use crate::model::event::Answer;
 use crate::model::{AgentName, ApprovalId};
 use crate::process::{Lent, Terminal};
-use crate::ui::Look;
-use crate::ui::answer::Question;
+use crate::ui::Layout;
+use crate::ui::answer::PromptQuestion;
 use crate::ui::prompt::{Prompt, PromptEnd};
 
 /// How long a program that was given its screen back has to see that the window is shorter.
@@ -26,7 +26,7 @@ pub(in crate::supervise) struct Asking {
     lent: Option<Lent>,
     waiting: Option<Waiting>,
     /// Of other agents, with their ends: one after the other.
-    later: VecDeque<(Question, Option<Instant>)>,
+    later: VecDeque<(PromptQuestion, Option<Instant>)>,
     /// A line for each of those, which stands above the one that is put.
     others: watch::Sender<Vec<String>>,
     send: mpsc::UnboundedSender<(ApprovalId, Answer)>,
@@ -35,7 +35,7 @@ pub(in crate::supervise) struct Asking {
 
 /// A question that has no answer yet, on the screen or not.
 struct Waiting {
-    question: Question,
+    question: PromptQuestion,
     until: Option<Instant>,
     /// What became of it, once an answer came from elsewhere.
     became: Option<String>,
@@ -120,7 +120,7 @@ impl Asking {
 
     /// Puts a question, if there is a terminal to put it to; says whether it can be seen there at once. That of another
     /// agent is put later.
-    pub(in crate::supervise) fn put(&mut self, question: Question) -> bool {
+    pub(in crate::supervise) fn put(&mut self, question: PromptQuestion) -> bool {
         let until = question.left.and_then(|left| clock::monotonic().checked_add(left));
         if self.agent().is_some_and(|agent| *agent != question.agent) {
             self.later.push_back((question, until));
@@ -145,7 +145,7 @@ impl Asking {
         self.waiting = Some(waiting);
     }
 
-    fn show(&mut self, question: &Question) -> Option<Open> {
+    fn show(&mut self, question: &PromptQuestion) -> Option<Open> {
         if self.allowed && self.lent.is_none() {
             self.lent = self.screen.as_ref().and_then(Terminal::lend);
         }
@@ -157,7 +157,7 @@ impl Asking {
         let (asked, send, question) = (Arc::clone(&prompt), self.send.clone(), question.clone());
         let others = self.others.subscribe();
         let task = tokio::spawn(async move {
-            if let Ok(PromptEnd::Answer(answer)) = asked.ask(&question, Look::terminal(), others).await {
+            if let Ok(PromptEnd::Answer(answer)) = asked.ask(&question, Layout::terminal(), others).await {
                 // The run may be over already.
                 let _ended = send.send((question.approval, answer));
             }

@@ -27,7 +27,7 @@ use crate::usage::meter::Phase;
 use crate::work::Own;
 
 pub(super) use session::{Change, Found, Reading, Reads};
-use session::{Session, Upto};
+use session::{OpenSession, Upto};
 
 use super::progress::Deeds;
 
@@ -40,7 +40,7 @@ pub(in crate::supervise) struct Sessions {
     /// A full disk was told of.
     full: bool,
     /// As they were found.
-    files: Vec<Session>,
+    files: Vec<OpenSession>,
     /// Files that were not ours when last looked at, and the root of their family.
     foreign: HashMap<FileId, (Instant, Option<ThreadId>)>,
     since: Timestamp,
@@ -118,7 +118,7 @@ impl Sessions {
 
     /// The files of threads that have a turn under way.
     pub(super) fn at_work(&self) -> Vec<FileId> {
-        self.files.iter().filter(|session| session.phase != Phase::Idle).map(Session::id).collect()
+        self.files.iter().filter(|session| session.phase != Phase::Idle).map(OpenSession::id).collect()
     }
 
     /// Takes a thread as resting, whatever its file says last: nobody goes on with it.
@@ -134,10 +134,10 @@ impl Sessions {
     /// The threads of an agent that are gone in the middle of a request; told once.
     pub(super) fn cut_off(&mut self, agent: &AgentName) -> Vec<ThreadId> {
         let of_agent = self.files.iter_mut().filter(|session| session.agent == *agent);
-        of_agent.filter_map(Session::cut_off).collect()
+        of_agent.filter_map(OpenSession::cut_off).collect()
     }
 
-    fn get_mut(&mut self, id: FileId) -> Option<&mut Session> {
+    fn get_mut(&mut self, id: FileId) -> Option<&mut OpenSession> {
         self.files.iter_mut().find(|session| session.id() == id)
     }
 
@@ -148,8 +148,8 @@ impl Sessions {
 
     /// Those of our files that this path leads to, or that were called so.
     pub(super) fn at(&self, path: &Path, id: Option<FileId>) -> Vec<FileId> {
-        let is_meant = |session: &&Session| Some(session.id()) == id || session.file.is_called(path);
-        self.files.iter().filter(is_meant).map(Session::id).collect()
+        let is_meant = |session: &&OpenSession| Some(session.id()) == id || session.file.is_called(path);
+        self.files.iter().filter(is_meant).map(OpenSession::id).collect()
     }
 
     /// A file of this name is ours, this one or another.
@@ -173,7 +173,7 @@ impl Sessions {
 
     /// The file that a thread of this run is written to: the last of several.
     pub(super) fn file_of(&self, thread: &ThreadId) -> Option<FileId> {
-        self.files.iter().rev().find(|session| session.meter.thread() == Some(thread)).map(Session::id)
+        self.files.iter().rev().find(|session| session.meter.thread() == Some(thread)).map(OpenSession::id)
     }
 
     /// The agent of a thread of this run.
@@ -203,8 +203,8 @@ impl Sessions {
         }
         self.watcher()?.add_held(&file)?;
         self.foreign.remove(&file.id());
-        let mut session = Session::new(file, agent.clone(), self.since, (self.deeds, self.work.clone()))?;
-        let same = |before: &&mut Session| session.name.is_some() && before.name == session.name;
+        let mut session = OpenSession::new(file, agent.clone(), self.since, (self.deeds, self.work.clone()))?;
+        let same = |before: &&mut OpenSession| session.name.is_some() && before.name == session.name;
         if let Some(before) = self.files.iter_mut().rev().find(same) {
             session = session.succeeds(before);
         }
@@ -241,7 +241,7 @@ impl Sessions {
     pub(super) fn claim_by_lineage(&mut self, path: &Path, now: Instant) -> Result<Option<FileId>, Unclaimed> {
         // What stands where another of ours is being written, is not what its writer writes.
         let name = name_of(path);
-        let stands_in = |session: &Session| session.written && session.name == name;
+        let stands_in = |session: &OpenSession| session.written && session.name == name;
         if !is_session_file(path) || self.files.iter().any(stands_in) {
             return Ok(None);
         }
@@ -314,7 +314,7 @@ impl Sessions {
     }
 
     fn each(&mut self, read: impl Fn(&mut Self, FileId) -> Reads) -> Vec<(FileId, Reads)> {
-        let ids: Vec<FileId> = self.files.iter().map(Session::id).collect();
+        let ids: Vec<FileId> = self.files.iter().map(OpenSession::id).collect();
         ids.into_iter()
             .map(|id| {
                 let read = read(self, id);

@@ -108,7 +108,7 @@ pub(in crate::supervise::intake) struct Found {
 }
 
 /// A thread's file: held open, and counted up to a place in it.
-pub(super) struct Session {
+pub(super) struct OpenSession {
     pub(super) file: Held,
     /// As it was called when it was found.
     pub(super) name: Option<SessionName>,
@@ -136,7 +136,7 @@ pub(super) struct Session {
     pub(super) unreadable: bool,
 }
 
-impl Session {
+impl OpenSession {
     /// A thread of this agent, whose file is held from now on. What was in it before is read for its state, and counts
     /// only if it was recorded since the run began.
     pub(super) fn new(
