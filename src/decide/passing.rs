@@ -1,7 +1,7 @@
 //! The work of an agent whose command has ended well is checked, and reviewed, before what needs it starts.
 
 use crate::model::event::{Answer, REVIEW};
-use crate::model::{ApprovalId, BudgetKey, BudgetName, Quantity, Unit, Verb};
+use crate::model::{ApprovalId, BudgetKey, BudgetName, Money, Quantity, Unit, Verb};
 
 use crate::decide::action_ids;
 use crate::decide::agents::ids::AgentId;
@@ -91,7 +91,8 @@ fn text(agents: &Agents, agent: &Agent) -> String {
     let waiting: Vec<&str> = agents.as_named().filter(needs).map(|other| other.setup.name.as_str()).collect();
     let waiting = (!waiting.is_empty()).then(|| format!("{} waits for it", waiting.join(", ")));
     // Of a run that goes on its cost alone is known.
-    let did = (agent.responses > 0).then(|| count(agent.responses, "response", "responses"));
+    let cost = if agent.cost == Money::ZERO { String::new() } else { format!(", {}", agent.cost) };
+    let did = (agent.responses > 0).then(|| format!("{}{cost}", count(agent.responses, "response", "responses")));
     let parts: Vec<String> = did.into_iter().chain(came).chain(waiting).collect();
     if parts.is_empty() { "review".to_owned() } else { format!("review: {}", parts.join("; ")) }
 }

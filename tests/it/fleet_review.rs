@@ -60,7 +60,7 @@ fn what_needs_reviewed_work_starts_after_a_yes() {
     let fleet = world.start_fleet(&[], &text.concat());
     let row = asked(&world);
     let question = row["question"].as_str().unwrap();
-    assert!(question.starts_with("review: 2 responses; "), "{question}");
+    assert!(question.starts_with("review: 2 responses, $"), "{question}");
     assert!(question.contains("check `test -s PLAN.md` passed"), "{question}");
     assert!(question.contains("files changed, +") && question.ends_with("build waits for it"), "{question}");
     assert_eq!((&row["about"], &row["agent"]), (&json!("review"), &json!("plan")));
