@@ -508,15 +508,12 @@ const GOES_ON: TimeDelta = TimeDelta::seconds(5);
 impl Place {
     pub(super) fn of(call: &Call, state: RunState, now: Timestamp) -> Self {
         let begins = begins(call.event);
+        let may_own = |other| begins || !is_older(call.codex, other);
         match state {
             RunState::New => Self::Own,
             RunState::Open(process) if process == call.codex => Self::Own,
-            RunState::Open(other) if begins || !is_older(call.codex, other) => Self::Own,
-            RunState::Ended { process: other, .. }
-                if other != call.codex && (begins || !is_older(call.codex, other)) =>
-            {
-                Self::Own
-            }
+            RunState::Open(other) if may_own(other) => Self::Own,
+            RunState::Ended { process: other, .. } if other != call.codex && may_own(other) => Self::Own,
             RunState::Open(_) => Self::Late,
             RunState::Ended { .. } if !begins => Self::Late,
             RunState::Ended { how: Ended::Stopped, .. } => Self::Over(EndedRun::Stopped { kill: false }),
