@@ -210,7 +210,8 @@ pub(crate) fn until<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
     probe(ask).unwrap_or_else(|| panic!("waited in vain until {what}"))
 }
 
-fn probe<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+/// The same, and `None` where it was waited for in vain.
+pub(crate) fn probe<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
         if let Some(answer) = ask() {
